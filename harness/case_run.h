@@ -1,0 +1,110 @@
+/* Inside a running case: what case.c, case_actor.c, case_steps.c and case_watch.c
+ * share. */
+#ifndef TF_CASE_RUN_H
+#define TF_CASE_RUN_H
+
+#include "case.h"
+#include "collect.h"
+#include "expect.h"
+#include "launch.h"
+
+#include <stdio.h>
+#include <uv.h>
+
+enum {
+    TF_GRACE_S = 2,          /* from the stop signal to SIGKILL */
+    TF_TURN_MS = 10,         /* how often conditions are looked at */
+    TF_RECENT = 12,          /* events kept of a program's last */
+    TF_BEFORE = 5,           /* and before and after its first fault */
+    TF_AROUND = 14,
+    TF_EVENTS_BYTES = 64 << 20, /* of events.jsonl */
+};
+
+struct tf_running { /* a program of the case */
+    const struct tf_actor *actor;
+    struct tf_case_run *run;
+    struct tf_collect *collect; /* NULL without the shim */
+    struct tf_program *program; /* of the last start; NULL before the first */
+    unsigned int starts;
+    bool ended; /* its last start has */
+    bool listened; /* its last start has called listen(2) with success */
+    uint16_t listen_port; /* there, or 0 */
+    struct tf_seen seen;
+    struct tf_earlier { /* what its earlier starts wrote */
+        char *text;
+        size_t length;
+        uint64_t bytes;
+    } earlier[2]; /* by enum tf_stream */
+    struct tf_event recent[TF_RECENT]; /* a ring */
+    uint64_t recents;
+    struct tf_event around[TF_AROUND]; /* its first fault */
+    size_t arounds;
+    char *command; /* for reports */
+};
+
+struct tf_case_port {
+    char name[68];
+    struct tf_port port;
+};
+
+struct tf_case_run {
+    const struct tf_case *one;
+    const struct tf_case_options *options;
+    struct tf_result *result;
+    uv_loop_t loop;
+    uv_timer_t timer;
+    struct tf_sandbox *sandbox;
+    struct tf_running running[TF_SCENARIO_PROGRAMS];
+    struct tf_case_port ports[TF_SCENARIO_PORTS];
+    size_t ports_count;
+    struct tf_values values;
+    char *dir; /* {dir} */
+    uint64_t started_ns, deadline_ns;
+    bool over; /* nothing more is to be done: it failed, or the deadline passed */
+    FILE *events; /* events.jsonl; NULL once it is full */
+    uint64_t events_bytes;
+};
+
+uint64_t tf_case_now(void); /* CLOCK_MONOTONIC */
+
+/* Turns the loop until `holds`, or until `until_ns`. */
+bool tf_case_until(struct tf_case_run *run, bool (*holds)(struct tf_case_run *run, const void *data),
+                   const void *data, uint64_t until_ns);
+
+/* A failure of the case as a whole, or of the tool; the case is over. */
+void tf_case_fail(struct tf_case_run *run, bool broken, const char *program, const char *check,
+                  const char *expected, const char *got);
+
+/* ---- case_actor.c ---- */
+
+int tf_running_prepare(struct tf_case_run *run, uint32_t at, struct tf_error *error);
+/* Starts it and waits until it is ready. Where that fails the case is over. */
+void tf_running_start(struct tf_running *running);
+bool tf_running_alive(const struct tf_running *running);
+/* Asks it to end, and after the grace ends it; waits for that. */
+void tf_running_stop(struct tf_case_run *run, struct tf_running *const *list, size_t count);
+void tf_running_finish(struct tf_running *running); /* after the sandbox's end: fills seen */
+void tf_running_fini(struct tf_running *running);
+/* Before it is started again: it has ended; what it wrote is kept. */
+void tf_running_forget(struct tf_running *running);
+/* Both outputs of all starts so far, in seen. */
+void tf_running_outputs(struct tf_running *running);
+
+/* ---- case_watch.c ---- */
+
+/* tf_collect_options.on_event. */
+void tf_running_event(void *running, enum tf_collect_what what, const struct tf_event *event);
+/* Makes the list of patterns that are counted. */
+int tf_running_watches(struct tf_running *running, struct tf_error *error);
+uint64_t tf_running_watched(const struct tf_running *running, const struct tf_pattern *pattern);
+/* Appends the events around each program's first fault and its last ones, in the
+ * order of time, to the result. */
+void tf_case_show(struct tf_case_run *run);
+/* Does one of its processes listen? */
+bool tf_running_listens(struct tf_running *running);
+
+/* ---- case_steps.c ---- */
+
+void tf_case_steps(struct tf_case_run *run);
+
+#endif

@@ -1,0 +1,284 @@
+/* The steps of a case, in order; without any, the default order. */
+#include "case_run.h"
+#include "segment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct tf_running *find(struct tf_case_run *run, const char *name)
+{
+    return &run->running[tf_case_actor(run->one, name)];
+}
+
+/* ---- conditions ---- */
+
+struct counting {
+    const struct tf_net_pattern *pattern;
+    uint16_t port, peer;
+    uint64_t count;
+};
+
+static bool count_socket(const struct tf_net_socket *socket, void *data)
+{
+    struct counting *counting = data;
+    const struct tf_net_pattern *pattern = counting->pattern;
+    bool state = pattern->states_count == 0;
+    for (uint32_t i = 0; i < pattern->states_count; i++)
+        state |= tf_net_state_number(pattern->states[i]) == socket->state;
+    counting->count += state && (counting->port == 0 || socket->local.port == counting->port) &&
+                       (counting->peer == 0 || socket->peer.port == counting->peer);
+    return true;
+}
+
+static uint16_t port_number(const struct tf_case_run *run, const char *text)
+{
+    struct tf_wrong wrong;
+    char *digits = text != NULL ? tf_subst(text, TF_SUBST_PORTS, &run->values, NULL, &wrong) : NULL;
+    uint16_t number = digits != NULL ? (uint16_t)strtoul(digits, NULL, 10) : 0;
+    free(digits);
+    return number;
+}
+
+static uint64_t count_states(const struct tf_case_run *run, const struct tf_net_pattern *pattern)
+{
+    struct counting counting = {.pattern = pattern,
+                                .port = port_number(run, pattern->port),
+                                .peer = port_number(run, pattern->peer)};
+    struct tf_error error;
+    uint16_t any = counting.port != 0 ? counting.port : counting.peer;
+    if (tf_net_sockets(run->sandbox, any, count_socket, &counting, &error) != 0)
+        return 0;
+    return counting.count;
+}
+
+static bool state_holds(struct tf_case_run *run, const void *pattern)
+{
+    const struct tf_net_pattern *state = pattern;
+    return tf_range_holds(state->count, (int64_t)count_states(run, state));
+}
+
+static bool state_gone(struct tf_case_run *run, const void *pattern)
+{
+    return !state_holds(run, pattern);
+}
+
+static bool ended(struct tf_case_run *run, const void *data)
+{
+    const struct tf_wait *wait = data;
+    for (uint32_t i = 0; i < wait->exit_count; i++)
+        if (tf_running_alive(find(run, wait->exit[i])))
+            return false;
+    return true;
+}
+
+static bool listens(struct tf_case_run *run, const void *data)
+{
+    const struct tf_wait *wait = data;
+    for (uint32_t i = 0; i < wait->listen_count; i++)
+        if (!tf_running_listens(find(run, wait->listen[i])))
+            return false;
+    return true;
+}
+
+static bool written(struct tf_case_run *run, const void *data)
+{
+    const struct tf_wait *wait = data;
+    bool out = wait->out_count > 0;
+    const struct tf_find_in *in = out ? wait->out : wait->err;
+    uint32_t count = out ? wait->out_count : wait->err_count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct tf_running *running = find(run, in[i].program);
+        tf_running_outputs(running);
+        const char *text = out ? running->seen.out : running->seen.err;
+        size_t length = out ? running->seen.out_length : running->seen.err_length;
+        for (uint32_t j = 0; j < in[i].finds_count; j++)
+            if (!tf_find_holds(&in[i].finds[j], text != NULL ? text : "", length, &run->values))
+                return false;
+    }
+    return true;
+}
+
+static bool happened(struct tf_case_run *run, const void *data)
+{
+    const struct tf_wait *wait = data;
+    const struct tf_running *running = find(run, wait->event->program);
+    return tf_range_holds(wait->event->count, (int64_t)tf_running_watched(running, wait->event));
+}
+
+/* ---- steps ---- */
+
+static uint64_t limit(const struct tf_case_run *run, uint64_t within_ns)
+{
+    uint64_t until = within_ns > 0 ? tf_case_now() + within_ns : run->deadline_ns;
+    return until < run->deadline_ns ? until : run->deadline_ns;
+}
+
+static void do_wait(struct tf_case_run *run, const struct tf_step *step)
+{
+    const struct tf_wait *wait = step->wait;
+    bool (*holds)(struct tf_case_run *, const void *) = wait->exit_count > 0     ? ended
+                                                        : wait->listen_count > 0 ? listens
+                                                        : wait->event != NULL    ? happened
+                                                        : wait->state != NULL    ? state_holds
+                                                        : wait->gone != NULL     ? state_gone
+                                                                                 : written;
+    const void *data = wait->state != NULL ? (const void *)wait->state
+                       : wait->gone != NULL ? (const void *)wait->gone
+                                            : (const void *)wait;
+    if (!tf_case_until(run, holds, data, limit(run, wait->within_ns)))
+        tf_case_fail(run, false, "", "step", step->text, wait->within_ns > 0 ? "not within that time"
+                                                                             : "not until the deadline");
+}
+
+static void do_expect_state(struct tf_case_run *run, const struct tf_net_pattern *state)
+{
+    bool held = state->within_ns > 0 ? tf_case_until(run, state_holds, state, limit(run, state->within_ns))
+                                     : state_holds(run, state);
+    if (held)
+        return;
+    char got[64];
+    uint64_t count = count_states(run, state);
+    snprintf(got, sizeof(got), "%llu such socket%s", (unsigned long long)count, count == 1 ? "" : "s");
+    tf_case_fail(run, false, "", "expect_state", state->text, got);
+}
+
+static void do_arm(struct tf_case_run *run, const struct tf_arming *arming, bool armed)
+{
+    const struct tf_running *running = find(run, arming->program);
+    int rule = tf_case_fault(running->actor, arming);
+    struct tf_segment *segment = tf_collect_segment(running->collect);
+    for (uint32_t i = 0; i < running->actor->faults_count; i++)
+        if (rule == 0 || (int)i + 1 == rule)
+            atomic_store(&segment->state[i].armed, armed);
+    tf_segment_gate(segment);
+}
+
+static void do_signal(struct tf_case_run *run, const struct tf_signalling *signalling)
+{
+    struct tf_running *running = find(run, signalling->program);
+    struct tf_error error;
+    running->seen.signalled |= UINT64_C(1) << signalling->signal;
+    if (!tf_running_alive(running))
+        tf_case_fail(run, false, signalling->program, "step", "to run, so that it can be signalled", "it has ended");
+    else if (tf_program_signal(running->program, signalling->signal, &error) != 0)
+        tf_case_fail(run, true, signalling->program, "step", "to be signalled", error.text);
+}
+
+static void stop_named(struct tf_case_run *run, char *const *names, uint32_t count)
+{
+    struct tf_running *list[TF_SCENARIO_NAMES];
+    for (uint32_t i = 0; i < count; i++)
+        list[i] = find(run, names[i]);
+    tf_running_stop(run, list, count);
+}
+
+static bool never(struct tf_case_run *run, const void *data)
+{
+    (void)run;
+    (void)data;
+    return false;
+}
+
+static void do_step(struct tf_case_run *run, const struct tf_step *step)
+{
+    for (uint32_t i = 0; i < step->start_count; i++)
+        tf_running_start(find(run, step->start[i]));
+    if (step->wait != NULL)
+        do_wait(run, step);
+    for (uint32_t i = 0; i < step->signal_count && !run->over; i++)
+        do_signal(run, &step->signal[i]);
+    stop_named(run, step->stop, step->stop_count);
+    stop_named(run, step->restart, step->restart_count);
+    for (uint32_t i = 0; i < step->restart_count && !run->over; i++) {
+        tf_running_forget(find(run, step->restart[i]));
+        tf_running_start(find(run, step->restart[i]));
+    }
+    for (uint32_t i = 0; i < step->arm_count; i++)
+        do_arm(run, &step->arm[i], true);
+    for (uint32_t i = 0; i < step->disarm_count; i++)
+        do_arm(run, &step->disarm[i], false);
+    if (step->expect_state != NULL)
+        do_expect_state(run, step->expect_state);
+    if (step->pause_ns > 0)
+        tf_case_until(run, never, NULL, limit(run, step->pause_ns));
+}
+
+/* ---- the default order ---- */
+
+static bool started_by_a_step(const struct tf_case *one, const char *name)
+{
+    for (uint32_t i = 0; i < one->steps_count; i++)
+        for (uint32_t j = 0; j < one->steps[i].start_count; j++)
+            if (strcmp(one->steps[i].start[j], name) == 0)
+                return true;
+    return false;
+}
+
+static bool may_start(struct tf_case_run *run, const struct tf_actor *actor)
+{
+    for (uint32_t i = 0; i < actor->after_count; i++)
+        if (find(run, actor->after[i])->program == NULL && !started_by_a_step(run->one, actor->after[i]))
+            return false;
+    return true;
+}
+
+/* Rounds over the programs of one role: each starts once those in its `after` have. */
+static void start_all(struct tf_case_run *run, int role)
+{
+    for (uint32_t round = 0; round < run->one->actors; round++)
+        for (uint32_t i = 0; i < run->one->actors && !run->over; i++) {
+            struct tf_running *running = &run->running[i];
+            if (running->actor->role == role && running->program == NULL &&
+                !started_by_a_step(run->one, running->actor->name) && may_start(run, running->actor))
+                tf_running_start(running);
+        }
+}
+
+/* Clients end by themselves, unless they are expected to be alive; servers when
+ * they are not, or when they are to be killed by a signal that we won't send. */
+static bool is_waited_for(const struct tf_case_run *run, uint32_t at)
+{
+    const struct tf_expect *expect = &run->one->expect[at];
+    const struct tf_actor *actor = &run->one->actor[at];
+    if (run->running[at].program == NULL)
+        return false;
+    if (expect->says_alive)
+        return !expect->alive;
+    return actor->role == TF_PART_CLIENT || (expect->signal != 0 && expect->signal != actor->stop);
+}
+
+static bool clients_ended(struct tf_case_run *run, const void *data)
+{
+    (void)data;
+    for (uint32_t i = 0; i < run->one->actors; i++)
+        if (is_waited_for(run, i) && tf_running_alive(&run->running[i]))
+            return false;
+    return true;
+}
+
+static void stop_the_rest(struct tf_case_run *run)
+{
+    struct tf_running *list[TF_SCENARIO_PROGRAMS];
+    size_t count = 0;
+    for (uint32_t i = run->one->actors; i-- > 0;)
+        if (tf_running_alive(&run->running[i]))
+            list[count++] = &run->running[i];
+    tf_running_stop(run, list, count);
+}
+
+void tf_case_steps(struct tf_case_run *run)
+{
+    start_all(run, TF_PART_SERVER);
+    start_all(run, TF_PART_CLIENT);
+    for (uint32_t i = 0; i < run->one->steps_count && !run->over; i++)
+        do_step(run, &run->one->steps[i]);
+    bool in_time = run->over || tf_case_until(run, clients_ended, NULL, run->deadline_ns);
+    for (uint32_t i = 0; i < run->one->actors; i++) {
+        struct tf_running *running = &run->running[i];
+        bool runs = tf_running_alive(running);
+        running->seen.alive = runs || running->seen.stopping; /* a step may have stopped it */
+        running->seen.hung = !in_time && runs && is_waited_for(run, i);
+    }
+    if (in_time && !run->over)
+        stop_the_rest(run);
+}

@@ -1,0 +1,168 @@
+#include "result.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *tf_status_name(enum tf_status status)
+{
+    static const char *const names[TF_STATUSES] = {"ok", "failed", "broken", "skipped"};
+    return names[status];
+}
+
+/* ---- text ---- */
+
+/* How many bytes the printable character at `at` has; 0: it is to be escaped.
+ * Also to be escaped: C1 controls, and what turns the direction of writing or is
+ * invisible, so that a report cannot be made to read as what it isn't. */
+static size_t printable(const unsigned char *at, size_t left)
+{
+    uint32_t c = at[0];
+    if (c < 0x80)
+        return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\t' ? 1 : 0;
+    size_t length = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc2 ? 2 : 0;
+    if (length == 0 || length > left || c > 0xf4)
+        return 0;
+    c &= 0x7fu >> length;
+    for (size_t i = 1; i < length; i++) {
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (at[i] & 0x3fu);
+    }
+    bool overlong = (length == 3 && c < 0x800) || (length == 4 && c < 0x10000);
+    bool hidden = (c >= 0x80 && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+                  (c >= 0x2066 && c <= 0x2069) || c == 0xfeff || (c & 0xfffe) == 0xfffe;
+    bool outside = (c >= 0xd800 && c < 0xe000) || (c >= 0xfdd0 && c <= 0xfdef) || c > 0x10ffff;
+    return overlong || hidden || outside ? 0 : length;
+}
+
+char *tf_text_clean(const char *text, size_t length, size_t limit, bool cut_front)
+{
+    const unsigned char *at = (const unsigned char *)text, *end = at + length;
+    bool cut = length > limit;
+    if (cut && cut_front) {
+        at = end - limit;
+        /* Not in the middle of a character. */
+        for (int i = 0; i < 3 && at < end && (*at & 0xc0) == 0x80; i++)
+            at++;
+    } else if (cut) {
+        end = at + limit;
+        for (int i = 0; i < 3 && end > at && (*end & 0xc0) == 0x80; i++)
+            end--;
+    }
+    char *clean = malloc(4 * (size_t)(end - at) + 8), *out = clean;
+    if (clean == NULL)
+        return NULL;
+    if (cut && cut_front)
+        out = stpcpy(out, "...");
+    while (at < end) {
+        size_t bytes = printable(at, (size_t)(end - at));
+        if (bytes == 0) {
+            out += sprintf(out, "\\x%02x", *at++);
+            continue;
+        }
+        memcpy(out, at, bytes);
+        out += bytes;
+        at += bytes;
+    }
+    strcpy(out, cut && !cut_front ? "..." : "");
+    return clean;
+}
+
+static char *value(const char *text)
+{
+    text = text != NULL ? text : "";
+    return tf_text_clean(text, strlen(text), TF_RESULT_VALUE, false);
+}
+
+/* ---- building ---- */
+
+int tf_result_failure(struct tf_result *result, bool broken, const char *program, const char *check,
+                      const char *expected, const char *got)
+{
+    if (result->failures_count == TF_RESULT_FAILURES)
+        return 0;
+    struct tf_failure *grown =
+        realloc(result->failures, (result->failures_count + 1) * sizeof(*result->failures));
+    if (grown == NULL)
+        return -1;
+    result->failures = grown;
+    struct tf_failure *failure = &grown[result->failures_count++];
+    *failure = (struct tf_failure){.program = value(program),
+                                   .check = value(check),
+                                   .expected = value(expected),
+                                   .got = value(got),
+                                   .broken = broken};
+    return failure->program == NULL || failure->check == NULL || failure->expected == NULL ||
+                   failure->got == NULL
+               ? -1
+               : 0;
+}
+
+static int append(char ***lines, size_t *count, const char *line)
+{
+    char **grown = realloc(*lines, (*count + 1) * sizeof(**lines));
+    if (grown == NULL)
+        return -1;
+    *lines = grown;
+    grown[*count] = value(line);
+    return grown[*count] != NULL ? (*count += 1, 0) : -1;
+}
+
+int tf_result_event(struct tf_result *result, const char *line)
+{
+    return append(&result->events, &result->events_count, line);
+}
+
+int tf_result_note(struct tf_result *result, const char *line)
+{
+    return append(&result->notes, &result->notes_count, line);
+}
+
+struct tf_program_result_text *tf_result_program(struct tf_result *result)
+{
+    struct tf_program_result_text *grown =
+        realloc(result->programs, (result->programs_count + 1) * sizeof(*result->programs));
+    if (grown == NULL)
+        return NULL;
+    result->programs = grown;
+    struct tf_program_result_text *program = &grown[result->programs_count++];
+    memset(program, 0, sizeof(*program));
+    return program;
+}
+
+static void free_lines(char **lines, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(lines[i]);
+    free(lines);
+}
+
+void tf_result_fini(struct tf_result *result)
+{
+    for (size_t i = 0; i < result->failures_count; i++) {
+        free(result->failures[i].program);
+        free(result->failures[i].check);
+        free(result->failures[i].expected);
+        free(result->failures[i].got);
+    }
+    for (size_t i = 0; i < result->programs_count; i++) {
+        free(result->programs[i].name);
+        free(result->programs[i].command);
+        free(result->programs[i].end);
+        free(result->programs[i].out);
+        free(result->programs[i].err);
+    }
+    free(result->failures);
+    free(result->programs);
+    free_lines(result->events, result->events_count);
+    free_lines(result->notes, result->notes_count);
+    free(result->file);
+    free(result->suite);
+    free(result->name);
+    free(result->about);
+    free(result->reason);
+    free(result->reproduce);
+    free(result->directory);
+    memset(result, 0, sizeof(*result));
+}

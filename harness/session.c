@@ -1,0 +1,264 @@
+#include "session.h"
+
+#include "cmd.h"
+#include "sandbox.h"
+#include "session_dir.h"
+#include "shim.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define GRACE_NS UINT64_C(2000000000)
+
+extern char **environ;
+
+struct tf_session {
+    struct tf_session_options options;
+    struct tf_session_dir dir;
+    struct tf_preflight preflight;
+    struct tf_collect *collect;
+    char shim[4096];
+    uv_loop_t loop;
+    bool loop_open;
+    struct tf_sandbox *sandbox;
+    struct tf_program *program;
+    uv_timer_t drain, for_timer;
+    uv_poll_t signals;
+    sigset_t old_mask;
+    int signal_fd;
+    bool running, for_over;
+    struct tf_error failure; /* of the file of events: told at the end */
+    bool failed;
+};
+
+const struct tf_preflight *tf_session_preflight(const struct tf_session *session)
+{
+    return &session->preflight;
+}
+
+struct tf_segment *tf_session_segment(const struct tf_session *session)
+{
+    return tf_collect_segment(session->collect);
+}
+
+struct tf_session *tf_session_new(const struct tf_session_options *options, bool *usage, struct tf_error *error)
+{
+    struct tf_session *session = calloc(1, sizeof *session);
+    *usage = false;
+    if (!session) {
+        tf_error_set(error, "out of memory");
+        return NULL;
+    }
+    session->options = *options;
+    session->signal_fd = -1;
+    if (tf_preflight(options->argv[0], NULL, NULL, &session->preflight, error) ||
+        tf_shim_find(session->shim, sizeof session->shim, error))
+        goto fail;
+    if (tf_session_dir_open(&session->dir, options->output, error)) {
+        *usage = options->output != NULL;
+        goto fail;
+    }
+    struct tf_collect_options collect = {.path = session->dir.segment,
+                                         .plan = options->plan,
+                                         .flags = TF_RUN_TRACE,
+                                         .jsonl_path = options->output ? session->dir.jsonl : NULL,
+                                         .blocked = options->blocked,
+                                         .on_event = options->on_event,
+                                         .data = options->data};
+    session->collect = tf_collect_open(&collect, error);
+    if (!session->collect)
+        goto fail;
+    return session;
+fail:
+    tf_session_free(session);
+    return NULL;
+}
+
+/* ---- while it runs ---- */
+
+static void drain(struct tf_session *session)
+{
+    if (session->failed)
+        tf_collect_drain(session->collect, NULL);
+    else
+        session->failed = tf_collect_drain(session->collect, &session->failure) < 0;
+}
+
+static void on_drain(uv_timer_t *timer)
+{
+    drain(timer->data);
+}
+
+static void on_for(uv_timer_t *timer)
+{
+    struct tf_session *session = timer->data;
+    session->for_over = true;
+    tf_program_stop(session->program, GRACE_NS);
+}
+
+/* Signals from the terminal have reached the command too, which is in the same
+ * process group; those that somebody sent to this process are handed on. */
+static void on_signal(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    struct tf_session *session = poll->data;
+    struct signalfd_siginfo info;
+    while (read(session->signal_fd, &info, sizeof info) == sizeof info) {
+        if (info.ssi_code != SI_KERNEL)
+            tf_program_signal(session->program, (int)info.ssi_signo, NULL);
+    }
+}
+
+static void on_ended(struct tf_program *program, void *data)
+{
+    (void)program;
+    struct tf_session *session = data;
+    session->running = false;
+    uv_stop(&session->loop);
+}
+
+static int watch_signals(struct tf_session *session, struct tf_error *error)
+{
+    static const int handed_on[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof handed_on / sizeof *handed_on; i++) {
+        struct sigaction action;
+        if (!sigaction(handed_on[i], NULL, &action) && action.sa_handler != SIG_IGN)
+            sigaddset(&set, handed_on[i]);
+    }
+    sigprocmask(SIG_BLOCK, &set, &session->old_mask);
+    session->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (session->signal_fd < 0 || uv_poll_init(&session->loop, &session->signals, session->signal_fd))
+        return tf_error_errno(error, errno, "watching signals");
+    session->signals.data = session;
+    uv_poll_start(&session->signals, UV_READABLE, on_signal);
+    return 0;
+}
+
+static int start(struct tf_session *session, struct tf_error *error)
+{
+    const struct tf_session_options *options = &session->options;
+    enum tf_sandbox_kind kind = options->sandbox ? TF_SANDBOX_PRIVATE : TF_SANDBOX_HOST;
+    struct tf_shim_environment settings = {
+        .shim_path = session->shim, .segment_path = session->dir.segment, .control = options->control};
+    session->sandbox = tf_sandbox_start(&session->loop, kind, true, error);
+    if (!session->sandbox)
+        return -1;
+    /* Only now: the command starts with the mask that we were started with. */
+    if (watch_signals(session, error))
+        return -1;
+    char **environment = tf_shim_environment(environ, &settings);
+    if (!environment)
+        return tf_error_set(error, "out of memory");
+    struct tf_program_options program = {.path = session->preflight.path,
+                                         .argv = options->argv,
+                                         .envp = environment,
+                                         .deadline_ns = options->timeout_ns,
+                                         .on_exit = on_ended,
+                                         .data = session};
+    session->program = tf_program_start(session->sandbox, &program, error);
+    free(environment);
+    return session->program ? 0 : -1;
+}
+
+int tf_session_run(struct tf_session *session, struct tf_session_result *result, struct tf_error *error)
+{
+    struct tf_error stop_error;
+    uv_loop_init(&session->loop);
+    session->loop_open = true;
+    uv_timer_init(&session->loop, &session->drain);
+    uv_timer_init(&session->loop, &session->for_timer);
+    session->drain.data = session->for_timer.data = session;
+    int status = start(session, error);
+    if (!status) {
+        session->running = true;
+        uv_timer_start(&session->drain, on_drain, TF_COLLECT_DRAIN_MS, TF_COLLECT_DRAIN_MS);
+        if (session->options.for_ns)
+            uv_timer_start(&session->for_timer, on_for, (session->options.for_ns + 999999) / 1000000, 0);
+        while (session->running)
+            uv_run(&session->loop, UV_RUN_DEFAULT);
+        *result = (struct tf_session_result){.program = *tf_program_result(session->program),
+                                             .ended_by_for = session->for_over};
+        /* The events of what was still alive belong to the run, too. */
+        drain(session);
+    }
+    if (session->sandbox && tf_sandbox_stop(session->sandbox, &stop_error) && !status) {
+        *error = stop_error;
+        status = -1;
+    }
+    if (!session->failed)
+        session->failed = tf_collect_finish(session->collect, &session->failure) < 0;
+    result->processes = tf_collect_processes(session->collect);
+    result->lost = tf_collect_lost(session->collect);
+    if (!status && session->failed) {
+        *error = session->failure;
+        status = -1;
+    }
+    return status;
+}
+
+/* JSON is UTF-8; a command line need not be. */
+static json_t *text_of(const char *bytes)
+{
+    json_t *text = json_string(bytes);
+    return text ? text : json_string("(not UTF-8)");
+}
+
+int tf_session_record(const struct tf_session *session, const char *command, int status, struct tf_error *error)
+{
+    const struct tf_plan *plan = session->options.plan;
+    if (!session->options.output)
+        return 0;
+    json_t *words = json_array(), *rules = json_array();
+    for (char *const *word = session->options.argv; *word; word++)
+        json_array_append_new(words, text_of(*word));
+    for (uint32_t i = 0; i < plan->rules; i++) {
+        const struct tf_rule_state *state = &tf_session_segment(session)->state[i];
+        json_array_append_new(rules,
+                              json_pack("{s:o, s:I, s:I, s:I}", "text", text_of(plan->rule[i].text), "counted",
+                                        (json_int_t)atomic_load(&state->counted), "fired",
+                                        (json_int_t)atomic_load(&state->fired), "undelivered",
+                                        (json_int_t)atomic_load(&state->undelivered)));
+    }
+    json_t *run = json_pack("{s:s, s:s, s:o, s:o, s:I, s:o}", "tcpfault", TF_VERSION, "subcommand", command,
+                            "command", words, "rules", rules, "seed", (json_int_t)plan->seed, "status",
+                            status < 0 ? json_null() : json_integer(status));
+    int result = tf_session_dir_write(&session->dir, run, error);
+    json_decref(run);
+    return result;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    (void)handle;
+}
+
+void tf_session_free(struct tf_session *session)
+{
+    if (!session)
+        return;
+    if (session->loop_open) {
+        uv_close((uv_handle_t *)&session->drain, on_closed);
+        uv_close((uv_handle_t *)&session->for_timer, on_closed);
+        if (session->signals.data)
+            uv_close((uv_handle_t *)&session->signals, on_closed);
+        tf_program_free(session->program);
+        tf_sandbox_free(session->sandbox);
+        uv_run(&session->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&session->loop);
+    }
+    if (session->signal_fd >= 0) {
+        close(session->signal_fd);
+        sigprocmask(SIG_SETMASK, &session->old_mask, NULL);
+    }
+    tf_collect_close(session->collect);
+    tf_session_dir_close(&session->dir);
+    free(session);
+}

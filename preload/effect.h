@@ -1,0 +1,44 @@
+/* The effects, one file each. An effect sets call->fired where it was carried
+ * out, or call->reason where Linux could not have done it there; the call then
+ * goes through as if nothing had been decided. Results are values or -errno.
+ */
+#ifndef TF_EFFECT_H
+#define TF_EFFECT_H
+
+#include "shim.h"
+
+/* These end the call. */
+long tf_effect_error(struct tf_call *call);
+long tf_effect_error_after(struct tf_call *call, long result); /* in the place of a real failure */
+long tf_effect_eof(struct tf_call *call);
+long tf_effect_ignore(struct tf_call *call);
+long tf_effect_bytes(struct tf_call *call); /* short, corrupt, and the clamp before bytes=N */
+
+/* These may end it: they return true then, with *result. */
+bool tf_effect_delay(struct tf_call *call, long *result);
+bool tf_effect_signal(struct tf_call *call, long *result);
+
+/* Reads of a connection on which eof struck before. */
+long tf_eof_again(struct tf_call *call);
+
+/* Destroys the connection as a received RST would, and sends one: later reads
+ * give 0, writes EPIPE, getpeername ENOTCONN; waits report the hang-up. The
+ * pending ECONNRESET is left for the next call to report, as after a real one. */
+void tf_reset_connection(int fd);
+
+/* Reports readiness anew to edge-triggered waiters: for a call that was told
+ * EAGAIN, or moved less than it asked for, although the kernel had more. Such a
+ * program may wait for the next edge (epoll(7), question 9), which after a real
+ * one would come. */
+void tf_owe_an_edge(const struct tf_call *call);
+
+/* Sleeps until CLOCK_MONOTONIC `until_ns`. A handler without SA_RESTART ends
+ * it: -EINTR; one with SA_RESTART does not (Linux 5.16 on; before, each does). */
+long tf_sleep_until(uint64_t until_ns);
+
+static inline bool tf_has(const struct tf_call *call, enum tf_effect_id effect)
+{
+    return call->effect.effects & (1u << effect);
+}
+
+#endif

@@ -1,0 +1,193 @@
+/* error=E: the call fails with E, and leaves behind what a real E would. */
+#include "effect.h"
+#include "io.h"
+#include "rule.h"
+#include "socket.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+void tf_reset_connection(int fd)
+{
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    tf_sys(SYS_connect, fd, &none, sizeof none);
+    tf_sys(SYS_shutdown, fd, SHUT_RDWR); /* ENOTCONN, but it sets the flags that poll reads */
+}
+
+/* Could Linux return this errno here and now? (tcpfault-rules(7).) */
+static enum tf_reason impossible(const struct tf_call *call)
+{
+    int error = call->effect.error;
+    unsigned class = tf_call_info[call->id].class;
+    bool io = class == TF_CLASS_IN || class == TF_CLASS_OUT;
+    bool may_block = io || class == TF_CLASS_ACCEPT || call->id == TF_connect;
+    int timeout = class == TF_CLASS_IN || class == TF_CLASS_ACCEPT ? SO_RCVTIMEO : SO_SNDTIMEO;
+
+    if (call->id == TF_fcntl && (int)call->arg[1] != F_DUPFD && (int)call->arg[1] != F_DUPFD_CLOEXEC)
+        return TF_REASON_not_duplicating;
+    if (error == EINTR && may_block && call->nonblocking)
+        return TF_REASON_eintr_nonblocking;
+    if (error == EAGAIN && (io || class == TF_CLASS_ACCEPT) && !call->nonblocking &&
+        tf_socket_timeout_ns(call->fd, timeout) == 0)
+        return TF_REASON_eagain_blocking;
+    if (error == EINPROGRESS && call->id == TF_connect && !call->nonblocking &&
+        tf_socket_timeout_ns(call->fd, timeout) == 0)
+        return TF_REASON_einprogress_blocking;
+    if (io && atomic_load(&call->socket->conn) == 0)
+        return TF_REASON_not_connected;
+    const struct tf_errno_info *info = tf_errno_find(call->id, error);
+    if (info && info->lasting == TF_GONE && call->socket &&
+        (atomic_load(&call->socket->latches) & TF_LATCH_GONE) && error != EPIPE && error != ENOTCONN)
+        return TF_REASON_already_gone;
+    return TF_REASON_none;
+}
+
+/* Connects to a port that is bound but doesn't listen: the kernel's own
+ * ECONNREFUSED, for blocking and non-blocking sockets alike. Returns the
+ * connect's result, or 1 where no such port could be had. */
+static long connect_refused(const struct tf_call *call)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    bool six = tf_socket_int_option(call->fd, SOL_SOCKET, SO_DOMAIN, AF_INET) == AF_INET6;
+    void *address = six ? (void *)&in6 : (void *)&in;
+    socklen_t length = six ? sizeof in6 : sizeof in;
+    long result = 1;
+
+    long port = tf_sys(SYS_socket, six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (port < 0)
+        return 1;
+    if (tf_sys(SYS_bind, port, address, length) == 0 &&
+        tf_sys(SYS_getsockname, port, address, &length) == 0) {
+        const long arg[6] = {call->fd, (long)address, length};
+        result = tf_perform(TF_connect, arg);
+    }
+    tf_sys(SYS_close, port);
+    return result == -ECONNREFUSED || result == -EINPROGRESS ? result : 1;
+}
+
+/* Failures that a non-blocking connect learns of later, through SO_ERROR. */
+static bool comes_later(int error)
+{
+    return error == ECONNREFUSED || error == ETIMEDOUT || error == ECONNRESET;
+}
+
+static long error_connect(struct tf_call *call)
+{
+    int error = call->effect.error;
+
+    if (error == EINPROGRESS || (error == EINTR && !call->nonblocking)) {
+        /* Both leave the connection to be made in the background. */
+        struct timeval kept = {0, 0}, soon = {0, 1};
+        socklen_t length = sizeof kept;
+        tf_sys(SYS_getsockopt, call->fd, SOL_SOCKET, SO_SNDTIMEO, &kept, &length);
+        tf_sys(SYS_setsockopt, call->fd, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof soon);
+        long result = tf_perform(call->id, call->arg);
+        tf_sys(SYS_setsockopt, call->fd, SOL_SOCKET, SO_SNDTIMEO, &kept, sizeof kept);
+        if (result < 0 && result != -EINPROGRESS) {
+            call->fired = false;
+            call->reason = TF_REASON_call_failed;
+            return result;
+        }
+        return -error;
+    }
+    if (error == ECONNREFUSED || (call->nonblocking && comes_later(error))) {
+        long result = connect_refused(call);
+        if (result == -EINPROGRESS && error != ECONNREFUSED) {
+            call->socket->pending_error = error;
+            atomic_fetch_or(&call->socket->latches, TF_LATCH_CONNECT_FAILS);
+        }
+        if (result == -EINPROGRESS)
+            return result;
+    }
+    return -error;
+}
+
+/* accept(2): Linux hands out the descriptor first, so EMFILE and its kin leave
+ * the connection queued; the others are that connection's own end. */
+static long error_accept(struct tf_call *call)
+{
+    int error = call->effect.error;
+    struct linger none = {1, 0};
+
+    if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM || error == EAGAIN ||
+        error == EINTR)
+        return -error;
+    const long arg[6] = {call->fd, 0, 0, SOCK_CLOEXEC};
+    long taken = tf_perform(TF_accept4, arg);
+    if (taken < 0) {
+        call->fired = false;
+        call->reason = taken == -EAGAIN ? TF_REASON_nothing_queued : TF_REASON_call_failed;
+        return taken;
+    }
+    tf_sys(SYS_setsockopt, taken, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    tf_sys(SYS_close, taken);
+    return -error;
+}
+
+static long error_io(struct tf_call *call)
+{
+    int error = call->effect.error;
+    unsigned class = tf_call_info[call->id].class;
+    const struct tf_errno_info *info = tf_errno_find(call->id, error);
+
+    if (error == EAGAIN) {
+        uint64_t timeout =
+            call->nonblocking
+                ? 0
+                : tf_socket_timeout_ns(call->fd, class == TF_CLASS_IN ? SO_RCVTIMEO : SO_SNDTIMEO);
+        if (timeout && tf_sleep_until(tf_now_ns() + timeout) < 0)
+            return -EINTR;
+        if (call->nonblocking)
+            tf_owe_an_edge(call);
+        return -EAGAIN;
+    }
+    if (info && info->lasting == TF_GONE) {
+        tf_reset_connection(call->fd);
+        if (error != ENOTCONN) /* the others report the pending error themselves */
+            tf_socket_int_option(call->fd, SOL_SOCKET, SO_ERROR, 0);
+        atomic_fetch_or(&call->socket->latches, TF_LATCH_GONE);
+        if (error == EPIPE) { /* the kernel's own, with its SIGPIPE */
+            long result = tf_perform(call->id, call->arg);
+            return result < 0 ? result : -EPIPE;
+        }
+    }
+    return -error;
+}
+
+static bool lasts(const struct tf_call *call)
+{
+    unsigned class = tf_call_info[call->id].class;
+    return class == TF_CLASS_IN || class == TF_CLASS_OUT || call->id == TF_shutdown ||
+           call->id == TF_getpeername;
+}
+
+long tf_effect_error(struct tf_call *call)
+{
+    call->reason = call->effect.allow_any ? TF_REASON_none : impossible(call);
+    if (call->reason)
+        return tf_perform(call->id, call->arg);
+    call->fired = true;
+    if (call->id == TF_connect)
+        return error_connect(call);
+    if (tf_call_info[call->id].class == TF_CLASS_ACCEPT)
+        return error_accept(call);
+    if (lasts(call))
+        return error_io(call);
+    if (call->id == TF_close) /* the descriptor is gone all the same (close(2)) */
+        tf_perform(call->id, call->arg);
+    return -call->effect.error;
+}
+
+long tf_effect_error_after(struct tf_call *call, long result)
+{
+    call->reason = call->effect.allow_any ? TF_REASON_none : impossible(call);
+    if (call->reason)
+        return result;
+    call->fired = true;
+    if (lasts(call))
+        return error_io(call);
+    if (call->id == TF_connect && result == -EINPROGRESS)
+        tf_reset_connection(call->fd); /* or it would be made after all */
+    return -call->effect.error;
+}

@@ -1,0 +1,309 @@
+/* The way of a call: which socket, what is decided, what comes of it, and what
+ * the run has to remember. */
+#include "caller.h"
+#include "effect.h"
+#include "failpoint.h"
+#include "io.h"
+#include "rule.h"
+#include "socket.h"
+#include "trace.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+
+/* Descriptors of epoll instances that were given a TCP socket. A number that
+ * was used again is looked at in vain, no more. */
+static _Atomic uint64_t epoll_has_tcp[TF_DESCRIPTORS / 64];
+
+static long finish(long result, int saved_errno)
+{
+    if (result < 0 && result >= -4095) {
+        errno = (int)-result;
+        return -1;
+    }
+    errno = saved_errno;
+    return result;
+}
+
+static bool any_polled(const struct tf_call *call)
+{
+    const struct pollfd *waiting = (const struct pollfd *)call->arg[0];
+    for (unsigned long i = 0; waiting && i < (unsigned long)call->arg[1]; i++)
+        if (waiting[i].fd >= 0 && tf_socket_of(waiting[i].fd))
+            return true;
+    return false;
+}
+
+static bool any_selected(const struct tf_call *call)
+{
+    for (int fd = 0; fd < (int)call->arg[0] && fd < FD_SETSIZE; fd++)
+        for (int set = 1; set <= 3; set++)
+            if (call->arg[set] && FD_ISSET(fd, (fd_set *)call->arg[set]) && tf_socket_of(fd))
+                return true;
+    return false;
+}
+
+static bool waits_for_tcp(const struct tf_call *call)
+{
+    switch (call->id) {
+    case TF_poll:
+    case TF_ppoll:
+        return any_polled(call);
+    case TF_select:
+    case TF_pselect:
+        return any_selected(call);
+    default:
+        return (unsigned)call->fd < TF_DESCRIPTORS &&
+               (atomic_load(&epoll_has_tcp[call->fd / 64]) & (UINT64_C(1) << (call->fd % 64)));
+    }
+}
+
+/* Is it a TCP socket's call? Finds its row, and for splice the direction. */
+static bool concerns(struct tf_call *call)
+{
+    switch (tf_call_info[call->id].shape) {
+    case TF_SHAPE_SOCKET:
+        return tf_socket_is_tcp((int)call->arg[0], (int)call->arg[1], (int)call->arg[2]);
+    case TF_SHAPE_WAIT:
+        return waits_for_tcp(call);
+    default:
+        break;
+    }
+    if (tf_io_flags(call) & MSG_ERRQUEUE) /* timestamps and the like: no byte of the stream */
+        return false;
+    if (call->id == TF_splice)
+        call->fd = (int)call->arg[0];
+    call->socket = call->fd >= 0 ? tf_socket_of(call->fd) : NULL;
+    if (!call->socket && call->id == TF_splice) {
+        call->id = TF_splice_out;
+        call->fd = (int)call->arg[2];
+        call->socket = call->fd >= 0 ? tf_socket_of(call->fd) : NULL;
+    }
+    return call->socket != NULL;
+}
+
+/* What has to be known before deciding: who this socket is about to become. */
+static void before(struct tf_call *call)
+{
+    struct tf_socket *socket = call->socket;
+
+    if (!socket)
+        return;
+    call->nonblocking = tf_socket_nonblocking(call->fd) || (tf_io_flags(call) & MSG_DONTWAIT);
+    if (call->id == TF_connect && call->arg[1]) {
+        const struct sockaddr *address = (const struct sockaddr *)call->arg[1];
+        atomic_fetch_and(&socket->latches, ~(uint32_t)TF_LATCH_CONNECT_FAILS);
+        if (address->sa_family == AF_UNSPEC)
+            return;
+        tf_endpoint_from(&socket->peer, address, (socklen_t)call->arg[2]);
+        tf_socket_becomes(socket, TF_ROLE_CLIENT);
+        tf_forget(call->fd);
+    }
+}
+
+static void ask(const struct tf_call *call, struct tf_question *question, char *function, size_t size)
+{
+    const struct tf_socket *socket = call->socket;
+    unsigned class = tf_call_info[call->id].class;
+
+    *question = (struct tf_question){
+        .call = call->id, .exe = tf_self.exe, .module = "", .function = function, .opt_level = -1};
+    function[0] = 0;
+    if (socket) {
+        question->role = atomic_load(&socket->role);
+        question->conn = atomic_load(&socket->conn);
+        question->cookie = atomic_load(&socket->cookie);
+        question->local = socket->local;
+        question->peer = socket->peer;
+        question->position =
+            class == TF_CLASS_OUT ? atomic_load(&socket->bytes_out) : atomic_load(&socket->bytes_in);
+    }
+    if (class == TF_CLASS_ACCEPT)
+        question->conn = atomic_load(&tf_self.segment->conns) + 1;
+    if (class == TF_CLASS_OPTION) {
+        question->opt_level = (int)call->arg[1];
+        question->opt_name = (int)call->arg[2];
+    }
+    if (tf_self.asks_caller) {
+        uint16_t module = tf_caller_module(call->caller, &question->module_offset);
+        question->module = tf_caller_module_name(module);
+        strncpy(function, tf_caller_function(call->caller, module, question->module_offset), size - 1);
+        function[size - 1] = 0;
+    }
+}
+
+/* Faults of the past that this call must agree with. */
+static long consequences(struct tf_call *call, long result)
+{
+    struct tf_socket *socket = call->socket;
+    if (!socket)
+        return result;
+    uint32_t latches = atomic_load(&socket->latches);
+    bool option = call->id == TF_getsockopt && result == 0 && call->arg[3] && call->arg[4] &&
+                  *(socklen_t *)call->arg[4] >= sizeof(int);
+    int level = (int)call->arg[1], name = (int)call->arg[2];
+
+    if ((latches & TF_LATCH_CONNECT_FAILS) && result == -ECONNREFUSED)
+        result = -socket->pending_error;
+    if ((latches & TF_LATCH_CONNECT_FAILS) && option && level == SOL_SOCKET && name == SO_ERROR &&
+        *(int *)call->arg[3] == ECONNREFUSED)
+        *(int *)call->arg[3] = socket->pending_error;
+    for (uint32_t i = 0; option && i < atomic_load(&socket->ignored_count); i++)
+        if (socket->ignored[i].level == level && socket->ignored[i].name == name)
+            *(int *)call->arg[3] = socket->ignored[i].value;
+    return result;
+}
+
+static void opened(int fd, bool accepted)
+{
+    tf_forget(fd);
+    struct tf_socket *socket = tf_socket_of(fd);
+    if (socket && accepted) {
+        tf_socket_endpoints(socket, fd);
+        tf_socket_becomes(socket, TF_ROLE_SERVER);
+        tf_socket_settle(socket, fd);
+    }
+}
+
+/* The shim's books, after the call. */
+static void after(struct tf_call *call, long result)
+{
+    struct tf_socket *socket = call->socket;
+    unsigned class = tf_call_info[call->id].class;
+
+    switch (call->id) {
+    case TF_socket:
+        if (result >= 0)
+            tf_forget((int)result);
+        return;
+    case TF_accept:
+    case TF_accept4:
+        if (result >= 0)
+            opened((int)result, true);
+        break;
+    case TF_dup:
+    case TF_dup2:
+    case TF_dup3:
+    case TF_fcntl:
+        if (result >= 0 &&
+            (call->id != TF_fcntl || call->arg[1] == F_DUPFD || call->arg[1] == F_DUPFD_CLOEXEC))
+            tf_forget((int)result);
+        break;
+    case TF_listen:
+        if (socket && result == 0)
+            tf_socket_becomes(socket, TF_ROLE_LISTENER);
+        /* fall through */
+    case TF_bind:
+    case TF_connect:
+        if (socket && (result == 0 || result == -EINPROGRESS || result == -EINTR))
+            tf_socket_endpoints(socket, call->fd);
+        break;
+    case TF_epoll_ctl:
+        if (socket && result == 0 && call->arg[1] == EPOLL_CTL_ADD &&
+            (unsigned long)call->arg[0] < TF_DESCRIPTORS)
+            atomic_fetch_or(&epoll_has_tcp[call->arg[0] / 64], UINT64_C(1) << (call->arg[0] % 64));
+        break;
+    default:
+        break;
+    }
+    if (!socket)
+        return;
+    if (class == TF_CLASS_IN && !(tf_io_flags(call) & MSG_PEEK))
+        atomic_fetch_add(&socket->bytes_in, tf_io_moved(call, result));
+    else if (class == TF_CLASS_OUT)
+        atomic_fetch_add(&socket->bytes_out, tf_io_moved(call, result));
+    if (call->id != TF_close)
+        tf_socket_settle(socket, call->fd);
+}
+
+static void settle_account(struct tf_call *call, const struct tf_counters *counters)
+{
+    if (call->effect.rule == 0 || call->effect.rule > TF_RULES_MAX)
+        return;
+    struct tf_rule_state *state = &tf_self.segment->state[call->effect.rule - 1];
+    if (call->reason == TF_REASON_nothing_queued)
+        tf_decide_undo(&tf_self.segment->plan, counters, &call->effect);
+    if (call->fired) {
+        atomic_fetch_add(&state->fired, 1);
+    } else {
+        atomic_fetch_add(&state->undelivered, 1);
+        atomic_store(&state->reason, call->reason);
+    }
+}
+
+/* A call on a TCP socket of a process in which something is armed. */
+static long judged(struct tf_call *call)
+{
+    struct tf_segment *segment = tf_self.segment;
+    const struct tf_counters counters = {
+        .run = segment->state,
+        .process = tf_self.counted,
+        .connection = call->socket ? call->socket->per_connection : NULL,
+    };
+    struct tf_question question;
+    struct tf_event event;
+    uint64_t number = 0;
+    char function[64];
+    bool named = (atomic_load(&segment->gate[call->id]) & TF_GATE_RULE) ||
+                 (atomic_load(&tf_self.failpoints) & TF_BIT(call->id));
+
+    before(call);
+    if (named) {
+        ask(call, &question, function, sizeof function);
+        tf_failpoint(&question, &counters, &call->effect);
+    }
+    bool traced = (segment->flags & TF_RUN_TRACE) || call->effect.rule;
+    if (traced)
+        number = tf_trace_enter(call, &event);
+    if (call->id == TF_close)
+        tf_forget(call->fd);
+
+    long result;
+    bool ended = call->socket && tf_call_info[call->id].class == TF_CLASS_IN &&
+                 (atomic_load(&call->socket->latches) & TF_LATCH_EOF);
+    if (ended && !tf_has(call, TF_EFFECT_error))
+        result = tf_eof_again(call);
+    else
+        result = tf_apply(call);
+    if (named && result < 0 && call->effect.rule == 0 && tf_self.asks_errno) {
+        question.real_errno = (int)-result;
+        if (tf_failpoint(&question, &counters, &call->effect)) {
+            result = tf_apply_after(call, result);
+            if (traced)
+                event.rule = call->effect.rule, event.effects = call->effect.effects;
+        }
+    }
+    result = consequences(call, result);
+    after(call, result);
+    settle_account(call, &counters);
+    if (traced)
+        tf_trace_leave(call, &event, number, result);
+    return result;
+}
+
+long tf_intercept(enum tf_call_id id, const void *caller, const long arg[6])
+{
+    int saved_errno = errno;
+    struct tf_call call = {.id = id, .fd = -1, .caller = caller};
+
+    if (atomic_load_explicit(&tf_self.started, memory_order_acquire) != 2 || !tf_self.segment)
+        return finish(tf_perform(id, arg), saved_errno);
+    memcpy(call.arg, arg, sizeof call.arg);
+    if (tf_call_info[id].fd >= 0)
+        call.fd = (int)arg[tf_call_info[id].fd];
+    if (concerns(&call)) {
+        errno = saved_errno;
+        return finish(judged(&call), saved_errno);
+    }
+    /* Not a TCP socket, but its number may come to be one's. */
+    call.id = id;
+    if (id == TF_close)
+        tf_forget((int)arg[0]);
+    errno = saved_errno;
+    long result = tf_perform(id, arg);
+    after(&call, result);
+    return finish(result, saved_errno);
+}

@@ -1,0 +1,137 @@
+/* The run's shared mapping: plan, counters, sockets, events. One file, mapped by
+ * every process of the run and by the harness; it outlives them all.
+ *
+ * Who writes what:
+ *   header, plan     the creator, once, before anybody else maps it
+ *   gate             tf_segment_gate, whenever a rule is armed or disarmed
+ *   rule state       decide(), by atomic addition; .armed by the harness
+ *   modules          any process, a row once
+ *   processes        each process its own row
+ *   sockets          any process, by atomic operations
+ *   events           ring.h
+ *
+ * All positions are offsets of this struct: nothing in it is a pointer.
+ */
+#ifndef TF_SEGMENT_H
+#define TF_SEGMENT_H
+
+#include "event.h"
+#include "plan.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#define TF_SEGMENT_MAGIC UINT64_C(0x314c554146504354) /* "TCPFAUL1" */
+
+enum {
+    TF_SEGMENT_VERSION = 1,
+    TF_MODULES = 512,
+    TF_MODULE_PATH = 240,
+    TF_PROCESSES = 4096,
+    TF_SOCKETS = 1 << 14,
+    TF_SOCKET_WAYS = 16,
+    TF_EVENTS = 1 << 16,
+    TF_IGNORED_OPTIONS = 4,
+};
+
+enum tf_gate {
+    TF_GATE_RULE = 1, /* an armed rule names this call */
+    TF_GATE_KEEP = 2, /* the shim keeps its books by it, or it is traced */
+};
+
+enum tf_run_flag {
+    TF_RUN_TRACE = 1 << 0, /* every TCP call becomes an event, not only matched ones */
+};
+
+struct tf_rule_state {
+    _Alignas(64) _Atomic uint64_t counted; /* calls that met the selectors */
+    _Atomic uint64_t fired;                /* effects carried out */
+    _Atomic uint64_t undelivered;          /* decided on, but could not happen */
+    _Atomic uint32_t reason;               /* the last of those: enum tf_reason */
+    _Atomic uint32_t armed;                /* 0 or 1 */
+};
+
+struct tf_module {
+    _Atomic uint32_t state; /* 0 free, 1 being written, 2 readable */
+    uint32_t pad;
+    uint64_t inode;
+    char path[TF_MODULE_PATH];
+};
+
+struct tf_process {
+    _Atomic uint32_t pid; /* 0: free. As the process sees itself */
+    uint32_t parent;
+    uint64_t start_ns; /* CLOCK_MONOTONIC; a new image of a pid is a new row */
+    char exe[112];     /* /proc/self/exe */
+};
+
+/* What a run knows of one socket, whichever process or descriptor holds it. */
+struct tf_socket {
+    _Atomic uint64_t cookie; /* SO_COOKIE; 0: free */
+    _Atomic uint64_t used;   /* a clock for eviction */
+    _Atomic uint64_t bytes_in, bytes_out;
+    _Atomic uint32_t conn;    /* 0: not a connection yet */
+    _Atomic uint32_t latches; /* enum tf_latch */
+    _Atomic uint8_t role;     /* enum tf_role */
+    uint8_t pad[3];
+    int32_t pending_error; /* with TF_LATCH_CONNECT_FAILS: what SO_ERROR shall say */
+    struct tf_endpoint local, peer;
+    _Atomic uint64_t per_connection[TF_PER_CONNECTION_MAX];
+    struct {
+        int32_t level, name, value;
+    } ignored[TF_IGNORED_OPTIONS]; /* setsockopt that was ignored: what getsockopt answers */
+    _Atomic uint32_t ignored_count;
+    uint32_t pad2;
+};
+
+enum tf_latch {
+    TF_LATCH_EOF = 1 << 0,           /* reads give 0 now and always */
+    TF_LATCH_GONE = 1 << 1,          /* we destroyed the connection */
+    TF_LATCH_CONNECT_FAILS = 1 << 2, /* a failing connect whose errno is ours */
+    TF_LATCH_ENDPOINTS = 1 << 3,     /* local and peer are filled in */
+};
+
+struct tf_slot {
+    _Atomic uint64_t state; /* ring.c */
+    struct tf_event event;
+};
+
+struct tf_segment {
+    uint64_t magic;
+    uint32_t version, event_version;
+    uint64_t size;
+    uint64_t created_realtime_ns, created_monotonic_ns; /* the same moment */
+    uint32_t flags;                                     /* enum tf_run_flag */
+    uint32_t creator;
+    _Alignas(64) _Atomic uint8_t gate[64]; /* by enum tf_call_id: enum tf_gate */
+    /* By call: one more than the index of its only rule, where that rule can be
+     * counted without looking at anything but `when`; else 0. */
+    _Alignas(64) _Atomic uint8_t quick[64];
+    _Alignas(64) _Atomic uint32_t conns; /* connections so far */
+    _Atomic uint32_t ports_seen;
+    struct tf_plan plan;
+    struct tf_rule_state state[TF_RULES_MAX];
+    struct tf_module module[TF_MODULES];
+    struct tf_process process[TF_PROCESSES];
+    struct tf_socket socket[TF_SOCKETS];
+    _Alignas(64) _Atomic uint64_t next_event;
+    _Atomic uint64_t lost_events;
+    _Alignas(64) struct tf_slot event[TF_EVENTS];
+};
+
+/* Creates `path` (O_EXCL, mode 0666 whatever the umask: processes of the run may
+ * change user), sized and mapped, with header and plan filled, every rule armed
+ * and the gate computed. Returns NULL with errno set. */
+struct tf_segment *tf_segment_create(const char *path, const struct tf_plan *plan, uint32_t flags);
+
+/* Maps an existing one, read-write. NULL with errno set; EPROTO where it is not
+ * a segment of this version. */
+struct tf_segment *tf_segment_open(const char *path);
+
+void tf_segment_close(struct tf_segment *segment);
+
+/* Recomputes gate[] and quick[] from the armed rules and the flags. Processes
+ * of the run see it at their next call. */
+void tf_segment_gate(struct tf_segment *segment);
+
+#endif

@@ -1,0 +1,195 @@
+#include "socket.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+#define COOKIE_BUSY UINT64_MAX /* a row between two owners */
+
+int tf_socket_int_option(int fd, int level, int name, int otherwise)
+{
+    int value = 0;
+    socklen_t length = sizeof value;
+    return tf_sys(SYS_getsockopt, fd, level, name, &value, &length) < 0 ? otherwise : value;
+}
+
+bool tf_socket_nonblocking(int fd)
+{
+    long flags = tf_sys(SYS_fcntl, fd, F_GETFL);
+    return flags >= 0 && (flags & O_NONBLOCK);
+}
+
+uint64_t tf_socket_timeout_ns(int fd, int option)
+{
+    struct timeval value = {0, 0};
+    socklen_t length = sizeof value;
+    if (tf_sys(SYS_getsockopt, fd, SOL_SOCKET, option, &value, &length) < 0)
+        return 0;
+    return (uint64_t)value.tv_sec * 1000000000u + (uint64_t)value.tv_usec * 1000u;
+}
+
+bool tf_socket_is_tcp(int domain, int type, int protocol)
+{
+    return (domain == AF_INET || domain == AF_INET6) &&
+           (type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == SOCK_STREAM &&
+           (protocol == 0 || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+}
+
+void tf_endpoint_from(struct tf_endpoint *endpoint, const struct sockaddr *address, socklen_t length)
+{
+    struct tf_endpoint result = {0};
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+    if (address && length >= sizeof in && address->sa_family == AF_INET) {
+        memcpy(&in, address, sizeof in);
+        result.family = 4;
+        result.port = ntohs(in.sin_port);
+        memcpy(result.ip, &in.sin_addr, 4);
+    } else if (address && length >= sizeof in6 && address->sa_family == AF_INET6) {
+        memcpy(&in6, address, sizeof in6);
+        result.port = ntohs(in6.sin6_port);
+        if (memcmp(&in6.sin6_addr, mapped, sizeof mapped) == 0) {
+            result.family = 4;
+            memcpy(result.ip, (const uint8_t *)&in6.sin6_addr + sizeof mapped, 4);
+        } else {
+            result.family = 6;
+            memcpy(result.ip, &in6.sin6_addr, 16);
+        }
+    }
+    *endpoint = result;
+}
+
+void tf_socket_endpoints(struct tf_socket *socket, int fd)
+{
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t length = sizeof address;
+
+    if (tf_sys(SYS_getsockname, fd, &address, &length) == 0)
+        tf_endpoint_from(&socket->local, (struct sockaddr *)&address, length);
+    length = sizeof address;
+    if (tf_sys(SYS_getpeername, fd, &address, &length) == 0)
+        tf_endpoint_from(&socket->peer, (struct sockaddr *)&address, length);
+}
+
+void tf_socket_becomes(struct tf_socket *socket, enum tf_role role)
+{
+    uint32_t none = 0;
+
+    atomic_store(&socket->role, (uint8_t)role);
+    if (role != TF_ROLE_LISTENER && atomic_load(&socket->conn) == 0)
+        atomic_compare_exchange_strong(&socket->conn, &none,
+                                       atomic_fetch_add(&tf_self.segment->conns, 1) + 1);
+}
+
+void tf_socket_learn(struct tf_socket *socket, int fd)
+{
+    tf_socket_endpoints(socket, fd);
+    if (tf_socket_int_option(fd, SOL_SOCKET, SO_ACCEPTCONN, 0)) {
+        tf_socket_becomes(socket, TF_ROLE_LISTENER);
+    } else if (socket->peer.port != 0) {
+        /* Nobody saw who opened it: an ephemeral port is a client's (ip(7),
+         * ip_local_port_range; RFC 6056 §3.2 begins lower, Linux does not). */
+        bool client = socket->local.port >= 32768 && socket->peer.port < socket->local.port;
+        tf_socket_becomes(socket, client ? TF_ROLE_CLIENT : TF_ROLE_SERVER);
+    }
+}
+
+static struct tf_socket *set_of(uint64_t cookie)
+{
+    uint64_t set = tf_hash(0, 0, cookie, 0) % (TF_SOCKETS / TF_SOCKET_WAYS);
+    return &tf_self.segment->socket[set * TF_SOCKET_WAYS];
+}
+
+static struct tf_socket *find(struct tf_socket *set, uint64_t cookie)
+{
+    for (int way = 0; way < TF_SOCKET_WAYS; way++)
+        if (atomic_load_explicit(&set[way].cookie, memory_order_acquire) == cookie)
+            return &set[way];
+    return NULL;
+}
+
+/* A free row of the set, or the one that was not used for longest. */
+static struct tf_socket *claim(struct tf_socket *set)
+{
+    for (int tries = 0; tries < 64; tries++) {
+        struct tf_socket *oldest = NULL;
+        uint64_t oldest_use = UINT64_MAX;
+        for (int way = 0; way < TF_SOCKET_WAYS; way++) {
+            uint64_t cookie = atomic_load(&set[way].cookie);
+            uint64_t use = cookie == 0 ? 0 : atomic_load(&set[way].used);
+            if (cookie != COOKIE_BUSY && use < oldest_use) {
+                oldest = &set[way];
+                oldest_use = use;
+            }
+        }
+        if (!oldest)
+            continue;
+        uint64_t cookie = atomic_load(&oldest->cookie);
+        if (cookie != COOKIE_BUSY && atomic_compare_exchange_strong(&oldest->cookie, &cookie, COOKIE_BUSY))
+            return oldest;
+    }
+    return NULL;
+}
+
+static struct tf_socket *insert(struct tf_socket *set, uint64_t cookie, int fd)
+{
+    struct tf_socket *row = claim(set);
+
+    if (!row)
+        return NULL;
+    memset((char *)row + sizeof row->cookie, 0, sizeof *row - sizeof row->cookie);
+    tf_socket_learn(row, fd);
+    struct tf_socket *other = find(set, cookie);
+    atomic_store_explicit(&row->cookie, other ? 0 : cookie, memory_order_release);
+    return other ? other : find(set, cookie);
+}
+
+struct tf_socket *tf_socket_of(int fd)
+{
+    uint64_t cookie = 0;
+    socklen_t length = sizeof cookie;
+
+    long result = tf_sys(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE, &cookie, &length);
+    if (result < 0 || cookie == 0 || cookie == COOKIE_BUSY) {
+        if (result != -EBADF)
+            tf_settle(fd, ~UINT64_C(0));
+        return NULL;
+    }
+    struct tf_socket *set = set_of(cookie);
+    struct tf_socket *row = find(set, cookie);
+    if (!row) {
+        if (!tf_socket_is_tcp(tf_socket_int_option(fd, SOL_SOCKET, SO_DOMAIN, -1),
+                              tf_socket_int_option(fd, SOL_SOCKET, SO_TYPE, -1),
+                              tf_socket_int_option(fd, SOL_SOCKET, SO_PROTOCOL, -1))) {
+            tf_settle(fd, ~UINT64_C(0));
+            return NULL;
+        }
+        row = insert(set, cookie, fd);
+    }
+    if (row)
+        atomic_store_explicit(&row->used, tf_now_ns(), memory_order_relaxed);
+    return row;
+}
+
+void tf_socket_settle(struct tf_socket *socket, int fd)
+{
+    struct tf_segment *segment = tf_self.segment;
+    if (atomic_load(&socket->role) == TF_ROLE_NONE || (segment->flags & TF_RUN_TRACE) ||
+        atomic_load(&tf_self.failpoints))
+        return;
+    struct tf_question question = {
+        .role = atomic_load(&socket->role),
+        .conn = atomic_load(&socket->conn),
+        .local = socket->local,
+        .peer = socket->peer,
+        .exe = tf_self.exe,
+    };
+    tf_settle(fd, ~(tf_decide_interest(&segment->plan, &question) | tf_self.keep));
+}

@@ -1,0 +1,93 @@
+#!/usr/bin/python3
+"""Tables, --help, manual pages and completion tell of the same things.
+
+A row that is missing in one of them is a feature that nobody finds, or one that
+does not exist.
+"""
+import glob
+import os
+import re
+import subprocess
+import sys
+
+BUILD = os.environ.get("BUILD", "build")
+bad = []
+
+
+def text(path):
+    with open(path, encoding="utf-8") as source:
+        return source.read()
+
+
+def table(macro, path):
+    return re.findall(r"^%s(?:_VARIADIC)?\(([^\n]*)\)" % macro, text(path), re.M)
+
+
+def rendered(page):
+    """A manual page as a reader sees it, on one line."""
+    out = subprocess.run(["mandoc", "-T", "ascii", page], capture_output=True, text=True, check=True).stdout
+    return " ".join(re.sub(".\b", "", out).split())
+
+
+def says(where, document, words, what):
+    for word in words:
+        if not re.search(r"(?<![\w%%-])%s(?![\w-])" % re.escape(word), document):
+            bad.append("%s: nothing about the %s %s" % (where, what, word))
+
+
+def tool(*arguments):
+    done = subprocess.run([os.path.join(BUILD, "tcpfault"), *arguments], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=20)
+    if done.returncode:
+        bad.append("tcpfault %s: status %d" % (" ".join(arguments), done.returncode))
+    return done.stdout
+
+
+def main():
+    calls = sorted({re.search(r'"(\w+)"', row).group(1) for row in table("CALL", "preload/calls.def")})
+    classes = ["%" + c for c in sorted({row.split(", ")[4].lower() for row in table("CALL", "preload/calls.def")}
+                                       - {"none"})] + ["%all"]
+    effects = [row.split(",")[0] for row in table("EFFECT", "preload/effects.def")]
+    ready = [row.split(",")[0] for row in table("EFFECT", "preload/effects.def") if ", YES," in row]
+    keys = [k for k in re.findall(r"TF_KEY_(\w+),", text("preload/rule_parts.h")) if k != "effects"]
+    reasons = [r for r in re.findall(r'REASON\(\w+, "([^"]+)"\)', text("preload/reasons.def")) if r]
+    errnos = sorted(set(re.findall(r"ERRNO\(\w+, (E\w+)", text("preload/errnos.def"))))
+
+    rules, page = rendered("harness/man/tcpfault-rules.7"), rendered("harness/man/tcpfault.1")
+    completion = text("harness/completion/tcpfault.bash")
+    for words, what in ((calls, "call"), (classes, "class"), (effects, "effect"), (keys, "key")):
+        says("tcpfault-rules(7)", rules, words, what)
+    for reason in reasons:
+        if reason not in rules:
+            bad.append("tcpfault-rules(7): nothing about the reason: %s" % reason)
+    for words, what in ((calls, "call"), (classes, "class"), (ready, "effect"), (keys, "key")):
+        says("completion", completion, words, what)
+    says("tcpfault list calls", tool("list", "calls"), calls, "call")
+    says("tcpfault list effects", tool("list", "effects"), ready, "effect")
+    says("tcpfault list errnos", tool("list", "errnos"), errnos, "errno")
+
+    top = tool("--help")
+    commands = sorted(re.sub(r".*cmd_(\w+)\.c", r"\1", path) for path in glob.glob("harness/cmd_*.c"))
+    commands = [c for c in commands if re.search(r"tf_command_%s\b" % c, text("harness/cmd.h"))]
+    says("tcpfault --help", top, commands, "command")
+    says("tcpfault(1)", page, commands, "command")
+    says("completion", completion, commands, "command")
+    every = set()
+    for command in commands:
+        helped = tool(command, "--help")
+        options = [o for pair in re.findall(r"^ +(?:(-\w), )?(--[\w-]+)", helped, re.M) for o in pair if o]
+        every |= set(options)
+        offered = re.search(r'^ *%s:(?:-\*|\*)\) COMPREPLY=\(\$\(compgen -W "([^"]*)"' % command, completion, re.M)
+        says("completion of %s" % command, offered.group(1) if offered else "", sorted(set(options)), "option")
+        says("tcpfault(1)", page, sorted(set(options)), "option")
+        for option in (offered.group(1).split() if offered else []):
+            if option.startswith("-") and option not in options:
+                bad.append("completion of %s: offers %s, which it does not have" % (command, option))
+    for option in {"-" + o for o in re.findall(r"Fl (-[a-z-]+)", text("harness/man/tcpfault.1"))} - every - {
+            "--version"}:
+        bad.append("tcpfault(1): tells of %s, which no command has" % option)
+    print("\n".join(bad))
+    sys.exit(1 if bad else 0)
+
+
+main()

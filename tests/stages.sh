@@ -1,0 +1,82 @@
+#!/bin/sh
+# Runs stages of the tests and adds up what they say.
+#
+#   BUILD=DIR tests/stages.sh STAGE...
+#   BUILD=DIR tests/stages.sh all
+#
+# A stage's own count is taken where it prints one (CUnit's summary, TAP, or
+# "N passed, N failed"); a stage that fails without one counts as one failure,
+# and one that executes nothing is a failure, too. Logs are in BUILD/log/.
+cd "$(dirname "$0")/.." || exit 2
+export BUILD="${BUILD:-build}" PATH="$PATH:/usr/sbin:/sbin"
+JOBS=${JOBS:-2}
+make=${MAKE:-make}
+
+ALL="unit integration scenarios lint analysis clang address thread fuzz bench"
+[ "$(id -u)" != 0 ] || ALL="$ALL user"
+
+# stage NAME: runs it, prints, returns its status. What it prints is its log.
+stage() {
+    case $1 in
+    unit) "$BUILD/tests/unit/unit" ;;
+    integration) "$BUILD/tests/integration/integration" ;;
+    scenarios) scenarios "$BUILD" ;;
+    lint) tests/lint/run.sh fast ;;
+    analysis) tests/lint/run.sh slow ;;
+    clang) $make BUILD="$BUILD-clang" CC=clang all unit ;;
+    address) sanitized address,undefined unit integration && scenarios "$BUILD-address-undefined" ;;
+    thread) sanitized thread unit ;;
+    fuzz) $make fuzz ;;
+    bench) $make bench-check ;;
+    user) tests/as-user.sh ;;
+    *) echo "no such stage: $1"; return 2 ;;
+    esac
+}
+
+sanitized() {
+    list=$1
+    shift
+    $make SANITIZE="$list" BUILD="$BUILD-$(echo "$list" | tr , -)" "$@"
+}
+
+scenarios() {
+    "$1/tcpfault" run -j "$JOBS" --format tap fixtures/scenarios
+}
+
+# count LOG: "passed failed skipped" of everything in it that counts. A line that
+# is a total of its own ("N passed, N failed") stands for all that is above it.
+count() {
+    awk '
+        # CUnit: "tests  Total Ran Passed Failed Inactive"
+        $1 == "tests" && NF == 6 && $2 ~ /^[0-9]+$/ { passed += $4; failed += $5 }
+        /^ok [0-9]/ { if (/# SKIP/) skipped++; else passed++ }
+        /^not ok [0-9]/ { failed++ }
+        /^[a-z_]+: [0-9]+ passed, [0-9]+ failed/ { passed += $2; failed += $4 }
+        /^[0-9]+ passed, [0-9]+ failed/ { passed = $1; failed = $3; skipped = $5 }
+        END { print passed + 0, failed + 0, skipped + 0 }' "$1"
+}
+
+# shellcheck disable=SC2086
+[ "$*" != all ] || set -- $ALL
+mkdir -p "$BUILD/log"
+passed=0 failed=0 skipped=0 bad=
+for name; do
+    log=$BUILD/log/$name.log
+    echo "== $name"
+    started=$(date +%s)
+    { stage "$name" 2>&1 </dev/null; echo $? >"$log.status"; } | tee "$log"
+    read -r status <"$log.status"
+    count "$log" >"$log.count"
+    read -r p f s <"$log.count"
+    if [ "$f" = 0 ] && { [ "$status" != 0 ] || [ "$p" = 0 ]; }; then
+        echo "$name: exited with status $status after $p tests"
+        f=1
+    fi
+    [ "$f" = 0 ] || bad="$bad $name"
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    echo "== $name: passed $p, failed $f, skipped $s; $(($(date +%s) - started)) s"
+done
+[ -z "$bad" ] || echo "failed:$bad"
+[ $skipped = 0 ] && skipped= || skipped=", $skipped skipped"
+echo "$passed passed, $failed failed$skipped"
+[ $failed = 0 ]
