@@ -37,15 +37,15 @@ once = $(eval $1 := $(shell $2))$($1)
 STD = -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -MMD -MP -MF $@.d -MT $@
 SANITIZER = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
+# Whatever CFLAGS says, the shim is optimised: its wrappers are tail calls.
 # The shim sees only its own headers; it defines the very functions that
 # fortification would rename, and aliases in assembler that LTO would not see.
 SHIM_CFLAGS = $(STD) -Ipreload $(CFLAGS) -U_FORTIFY_SOURCE -fno-lto -fPIC -fvisibility=hidden \
-	-ftls-model=initial-exec -fno-semantic-interposition
+	-ftls-model=initial-exec -fno-semantic-interposition -O2
 SHIM_LDFLAGS = $(LDFLAGS) -shared -Wl,-z,defs -Wl,-z,now -Wl,-soname,libtcpfault.so
 SHIM_LIBS = -lfiu -ldl -lpthread
 
-TOOL_CFLAGS = $(STD) -Ipreload -Iharness -I$(BUILD) -DTF_LIBDIR='"$(LIBDIR)"' \
-	$(TOOL_PKG_CFLAGS) $(CFLAGS) $(SANITIZER)
+TOOL_CFLAGS = $(STD) -Ipreload -Iharness -I$(BUILD) $(TOOL_PKG_CFLAGS) $(CFLAGS) $(SANITIZER)
 TOOL_MODULES = libcyaml yaml-0.1 jansson libuv libdw libmnl
 TOOL_PKG_CFLAGS = $(call once,TOOL_PKG_CFLAGS,pkg-config --cflags $(TOOL_MODULES))
 TOOL_LIBS = $(call once,TOOL_LIBS,pkg-config --libs $(TOOL_MODULES))
@@ -145,10 +145,15 @@ help: ## this text
 
 # Everything is compiled again when the way of compiling changes; and nothing is
 # compiled before what it needs is there.
-FLAGS = $(CC)|$(CFLAGS)|$(LDFLAGS)|$(SANITIZE)|$(PREFIX)|$(CURDIR)
+FLAGS = $(CC)|$(CFLAGS)|$(LDFLAGS)|$(SANITIZE)|$(CURDIR)
 $(BUILD)/flags: FORCE
 	@tests/setup.sh build
 	@mkdir -p $(@D); printf '%s\n' '$(FLAGS)' | cmp -s - $@ || printf '%s\n' '$(FLAGS)' >$@
+
+$(BUILD)/libdir: FORCE
+	@mkdir -p $(@D); echo '$(LIBDIR)' | cmp -s - $@ || echo '$(LIBDIR)' >$@
+$(BUILD)/harness/shim.o: $(BUILD)/libdir
+$(BUILD)/harness/shim.o: TOOL_CFLAGS += -DTF_LIBDIR='"$(LIBDIR)"'
 
 $(BUILD)/%.pic.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -196,7 +201,7 @@ $(BUILD)/tests/bench/passthrough.so: tests/bench/passthrough.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(STD) $(CFLAGS) $(LDFLAGS) -fPIC -shared -o $@ $< -ldl
 
-FUZZ_CFLAGS = $(STD) -Ipreload -Iharness -I$(BUILD) -DTF_LIBDIR='"$(LIBDIR)"' $(TOOL_PKG_CFLAGS) \
+FUZZ_CFLAGS = $(STD) -Ipreload -Iharness -I$(BUILD) $(TOOL_PKG_CFLAGS) \
 	-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_O = $(patsubst %.c,$(BUILD)/fuzz/%.o,$(SHARED:%=preload/%.c) \
 	$(filter-out harness/main.c harness/cmd%,$(wildcard harness/*.c)))

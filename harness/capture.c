@@ -119,7 +119,8 @@ char *tf_capture_text(const struct tf_capture *capture, size_t *length)
     memcpy(text + at, note, strlen(note));
     at += strlen(note);
     if (tail && capture->tail) {
-        size_t start = (size_t)((capture->bytes - tail) % KEPT), part = KEPT - start < tail ? KEPT - start : tail;
+        size_t start = (size_t)((capture->bytes - tail) % KEPT),
+               part = KEPT - start < tail ? KEPT - start : tail;
         memcpy(text + at, capture->tail + start, part);
         memcpy(text + at + part, capture->tail, tail - part);
         at += tail;

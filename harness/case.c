@@ -223,8 +223,9 @@ static void report_program(struct tf_case_run *run, const struct tf_running *run
     if (!seen->hung && seen->stopping)
         snprintf(how + strlen(how), sizeof(how) - strlen(how), " (stopped)");
     text->name = strdup(running->actor->name);
-    text->command = tf_text_clean(running->command != NULL ? running->command : "",
-                                  running->command != NULL ? strlen(running->command) : 0, TF_RESULT_VALUE, false);
+    text->command =
+        tf_text_clean(running->command != NULL ? running->command : "",
+                      running->command != NULL ? strlen(running->command) : 0, TF_RESULT_VALUE, false);
     text->end = strdup(how);
     text->ran_ns = end->ended_ns > end->started_ns ? end->ended_ns - end->started_ns : 0;
     for (uint32_t i = 0; i < seen->rules; i++)
@@ -242,7 +243,8 @@ static void judge(struct tf_case_run *run)
         struct tf_running *running = &run->running[i];
         if (!run->over)
             tf_expect_judge(run->one, i, &running->seen, &run->values, run->result);
-        else if (running->seen.end.end == TF_END_SIGNALED && !running->seen.end.stopped && running->seen.started)
+        else if (running->seen.end.end == TF_END_SIGNALED && !running->seen.end.stopped &&
+                 running->seen.started)
             tf_expect_judge_killed(run->one, i, &running->seen, run->result);
         report_program(run, running);
     }
@@ -259,8 +261,8 @@ static void conclude(struct tf_result *result)
     if (broken == NULL)
         return;
     char *reason;
-    if (asprintf(&reason, "%s%s%s: expected %s, got: %s", broken->program, broken->program[0] != '\0' ? ": " : "",
-                 broken->check, broken->expected, broken->got) >= 0) {
+    if (asprintf(&reason, "%s%s%s: expected %s, got: %s", broken->program,
+                 broken->program[0] != '\0' ? ": " : "", broken->check, broken->expected, broken->got) >= 0) {
         free(result->reason);
         result->reason = tf_text_clean(reason, strlen(reason), 500, false);
         for (char *at = result->reason; at != NULL && *at != '\0'; at++)

@@ -11,7 +11,7 @@
 #include "scenario.h"
 
 struct tf_case_options {
-    const char *directory; /* exists, empty, absolute: outputs, events.jsonl, {dir} as dir/ */
+    const char *directory;               /* exists, empty, absolute: outputs, events.jsonl, {dir} as dir/ */
     const char *fixtures, *build, *shim; /* absolute paths */
     uint64_t seed, timeout_ns;
     enum tf_sandbox_kind kind;

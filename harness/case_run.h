@@ -12,10 +12,10 @@
 #include <uv.h>
 
 enum {
-    TF_GRACE_S = 2,          /* from the stop signal to SIGKILL */
-    TF_TURN_MS = 10,         /* how often conditions are looked at */
-    TF_RECENT = 12,          /* events kept of a program's last */
-    TF_BEFORE = 5,           /* and before and after its first fault */
+    TF_GRACE_S = 2,  /* from the stop signal to SIGKILL */
+    TF_TURN_MS = 10, /* how often conditions are looked at */
+    TF_RECENT = 12,  /* events kept of a program's last */
+    TF_BEFORE = 5,   /* and before and after its first fault */
     TF_AROUND = 14,
     TF_EVENTS_BYTES = 64 << 20, /* of events.jsonl */
 };
@@ -26,15 +26,15 @@ struct tf_running { /* a program of the case */
     struct tf_collect *collect; /* NULL without the shim */
     struct tf_program *program; /* of the last start; NULL before the first */
     unsigned int starts;
-    bool ended; /* its last start has */
-    bool listened; /* its last start has called listen(2) with success */
+    bool ended;           /* its last start has */
+    bool listened;        /* its last start has called listen(2) with success */
     uint16_t listen_port; /* there, or 0 */
     struct tf_seen seen;
     struct tf_earlier { /* what its earlier starts wrote */
         char *text;
         size_t length;
         uint64_t bytes;
-    } earlier[2]; /* by enum tf_stream */
+    } earlier[2];                      /* by enum tf_stream */
     struct tf_event recent[TF_RECENT]; /* a ring */
     uint64_t recents;
     struct tf_event around[TF_AROUND]; /* its first fault */
@@ -60,7 +60,7 @@ struct tf_case_run {
     struct tf_values values;
     char *dir; /* {dir} */
     uint64_t started_ns, deadline_ns;
-    bool over; /* nothing more is to be done: it failed, or the deadline passed */
+    bool over;    /* nothing more is to be done: it failed, or the deadline passed */
     FILE *events; /* events.jsonl; NULL once it is full */
     uint64_t events_bytes;
 };
@@ -75,9 +75,16 @@ bool tf_case_until(struct tf_case_run *run, bool (*holds)(struct tf_case_run *ru
 void tf_case_fail(struct tf_case_run *run, bool broken, const char *program, const char *check,
                   const char *expected, const char *got);
 
-/* ---- case_actor.c ---- */
+/* ---- case_start.c ---- */
 
 int tf_running_prepare(struct tf_case_run *run, uint32_t at, struct tf_error *error);
+/* Starts it, and waits for nothing. */
+int tf_running_launch(struct tf_running *running, struct tf_error *error);
+/* "DIRECTORY/NAME.suffix"; "NAME.2.suffix" for its second start. NULL: no memory. */
+char *tf_running_file(const struct tf_running *running, const char *suffix);
+
+/* ---- case_actor.c ---- */
+
 /* Starts it and waits until it is ready. Where that fails the case is over. */
 void tf_running_start(struct tf_running *running);
 bool tf_running_alive(const struct tf_running *running);
@@ -93,7 +100,7 @@ void tf_running_outputs(struct tf_running *running);
 /* ---- case_watch.c ---- */
 
 /* tf_collect_options.on_event. */
-void tf_running_event(void *running, enum tf_collect_what what, const struct tf_event *event);
+void tf_running_event(void *data, enum tf_collect_what what, const struct tf_event *event);
 /* Makes the list of patterns that are counted. */
 int tf_running_watches(struct tf_running *running, struct tf_error *error);
 uint64_t tf_running_watched(const struct tf_running *running, const struct tf_pattern *pattern);

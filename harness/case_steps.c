@@ -41,9 +41,8 @@ static uint16_t port_number(const struct tf_case_run *run, const char *text)
 
 static uint64_t count_states(const struct tf_case_run *run, const struct tf_net_pattern *pattern)
 {
-    struct counting counting = {.pattern = pattern,
-                                .port = port_number(run, pattern->port),
-                                .peer = port_number(run, pattern->peer)};
+    struct counting counting = {
+        .pattern = pattern, .port = port_number(run, pattern->port), .peer = port_number(run, pattern->peer)};
     struct tf_error error;
     uint16_t any = counting.port != 0 ? counting.port : counting.peer;
     if (tf_net_sockets(run->sandbox, any, count_socket, &counting, &error) != 0)
@@ -122,12 +121,12 @@ static void do_wait(struct tf_case_run *run, const struct tf_step *step)
                                                         : wait->state != NULL    ? state_holds
                                                         : wait->gone != NULL     ? state_gone
                                                                                  : written;
-    const void *data = wait->state != NULL ? (const void *)wait->state
+    const void *data = wait->state != NULL  ? (const void *)wait->state
                        : wait->gone != NULL ? (const void *)wait->gone
                                             : (const void *)wait;
     if (!tf_case_until(run, holds, data, limit(run, wait->within_ns)))
-        tf_case_fail(run, false, "", "step", step->text, wait->within_ns > 0 ? "not within that time"
-                                                                             : "not until the deadline");
+        tf_case_fail(run, false, "", "step", step->text,
+                     wait->within_ns > 0 ? "not within that time" : "not until the deadline");
 }
 
 static void do_expect_state(struct tf_case_run *run, const struct tf_net_pattern *state)
@@ -159,7 +158,8 @@ static void do_signal(struct tf_case_run *run, const struct tf_signalling *signa
     struct tf_error error;
     running->seen.signalled |= UINT64_C(1) << signalling->signal;
     if (!tf_running_alive(running))
-        tf_case_fail(run, false, signalling->program, "step", "to run, so that it can be signalled", "it has ended");
+        tf_case_fail(run, false, signalling->program, "step", "to run, so that it can be signalled",
+                     "it has ended");
     else if (tf_program_signal(running->program, signalling->signal, &error) != 0)
         tf_case_fail(run, true, signalling->program, "step", "to be signalled", error.text);
 }

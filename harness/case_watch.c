@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static void write_down(struct tf_case_run *run, const struct tf_running *running, const struct tf_event *event)
+static void write_down(struct tf_case_run *run, const struct tf_running *running,
+                       const struct tf_event *event)
 {
     if (run->events == NULL)
         return;

@@ -40,7 +40,8 @@ int tf_cmd_judge(const struct tf_session_result *result, const struct tf_common 
         return TF_EXIT_TOOL;
     }
     if (result->program.deadline) {
-        tf_say("%.200s was still running after %.3g s, and was killed", command, (double)common->timeout_ns / 1e9);
+        tf_say("%.200s was still running after %.3g s, and was killed", command,
+               (double)common->timeout_ns / 1e9);
         return TF_EXIT_FOUND;
     }
     return result->ended_by_for ? TF_EXIT_OK : tf_program_shell_status(&result->program);

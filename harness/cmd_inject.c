@@ -49,7 +49,7 @@ const struct tf_command tf_command_inject = {
 
 /* What was seen of each rule, beside what the segment counts. */
 struct seen {
-    uint64_t calls;         /* that the rule names, whether or not its selectors held */
+    uint64_t calls; /* that the rule names, whether or not its selectors held */
     bool fired;
     struct tf_event first; /* where it fired */
 };
@@ -164,8 +164,8 @@ static void say_fired(const struct watch *watch, uint32_t i, uint64_t fired)
     }
     tf_show_site(tf_session_segment(watch->session), event, site, sizeof site);
     tf_say("rule %u fired %s%s: %s, %s %s, called from %s", i + 1, times(fired, count, sizeof count),
-           fired > 1 ? ", first" : "", tf_call_info[event->call].name, event->peer.family ? "peer" : "local", peer,
-           site);
+           fired > 1 ? ", first" : "", tf_call_info[event->call].name, event->peer.family ? "peer" : "local",
+           peer, site);
 }
 
 static void say_unfired(const struct watch *watch, uint32_t i, uint64_t counted, uint64_t undelivered)
@@ -188,8 +188,9 @@ static void say_unfired(const struct watch *watch, uint32_t i, uint64_t counted,
         snprintf(why, sizeof why, "it counted %" PRIu64 " call%s, and a rule before it struck there", counted,
                  counted == 1 ? "" : "s");
     else if (seen)
-        snprintf(why, sizeof why, "the command made %" PRIu64 " such call%s (%.200s), and its conditions held for none",
-                 seen, seen == 1 ? "" : "s", calls);
+        snprintf(why, sizeof why,
+                 "the command made %" PRIu64 " such call%s (%.200s), and its conditions held for none", seen,
+                 seen == 1 ? "" : "s", calls);
     else
         snprintf(why, sizeof why, "the command made no such call (%.200s) on a TCP socket", calls);
     tf_say("rule %u, \"%s\", never fired: %s", i + 1, rule->text, why);
@@ -211,7 +212,8 @@ static int judge(const struct watch *watch, const struct tf_session_result *resu
         }
         if (settings->allow_unfired && settings->common.quiet)
             continue;
-        say_unfired(watch, i, atomic_load(&segment->state[i].counted), atomic_load(&segment->state[i].undelivered));
+        say_unfired(watch, i, atomic_load(&segment->state[i].counted),
+                    atomic_load(&segment->state[i].undelivered));
         if (!settings->allow_unfired)
             status = TF_EXIT_TOOL;
     }
@@ -224,7 +226,8 @@ static int inject(const struct settings *settings, const struct tf_plan *plan, c
     struct tf_error error;
     struct tf_session_result result;
     bool usage;
-    watch = (struct watch){.settings = settings, .plan = plan, .color = tf_color_on(settings->common.color, 2)};
+    watch =
+        (struct watch){.settings = settings, .plan = plan, .color = tf_color_on(settings->common.color, 2)};
     struct tf_session_options session = {.argv = command,
                                          .plan = plan,
                                          .output = settings->common.output,
@@ -242,7 +245,8 @@ static int inject(const struct settings *settings, const struct tf_plan *plan, c
     if (*tf_session_preflight(watch.session)->note && !settings->common.quiet)
         tf_say("note: %s", tf_session_preflight(watch.session)->note);
     int status = TF_EXIT_TOOL;
-    if (tf_session_record(watch.session, "inject", -1, &error) || tf_session_run(watch.session, &result, &error))
+    if (tf_session_record(watch.session, "inject", -1, &error) ||
+        tf_session_run(watch.session, &result, &error))
         tf_say("%s", error.text);
     else
         status = judge(&watch, &result, command[0]);

@@ -67,7 +67,7 @@ static json_t *effects(void)
     };
     /* effects.def's words as a rule's writer knows them. */
     static const char *const arguments[][2] = {
-        {"NOTHING", ""}, {"ERRNO", "=ERRNO"}, {"TIME", "=T or =T1..T2"}, {"COUNT", "=N"},
+        {"NOTHING", ""},       {"ERRNO", "=ERRNO"}, {"TIME", "=T or =T1..T2"}, {"COUNT", "=N"},
         {"ORDINAL", " or =K"}, {"RATE", "=N[K|M]"}, {"SIGNAL", "=SIG"}};
     json_t *rows = json_array();
     for (int effect = 0; effect < TF_EFFECTS; effect++) {
@@ -81,8 +81,9 @@ static json_t *effects(void)
         uint64_t valid = tf_effect_calls((enum tf_effect_id)effect);
         tf_calls_write(valid, UINT64_MAX, where, sizeof where);
         bool ready = tf_effect_ready((enum tf_effect_id)effect);
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s}", "effect", form, "about", texts[effect].about,
-                                              "state", ready ? "" : "not in this version", "calls", where));
+        json_array_append_new(rows,
+                              json_pack("{s:s, s:s, s:s, s:s}", "effect", form, "about", texts[effect].about,
+                                        "state", ready ? "" : "not in this version", "calls", where));
     }
     return rows;
 }
@@ -92,9 +93,10 @@ static json_t *errnos(void)
     json_t *rows = json_array();
     for (size_t i = 0; i < tf_errno_infos; i++) {
         const struct tf_errno_info *info = &tf_errno_info[i];
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s}", "call", tf_call_info[info->call].name,
-                                              "errno", tf_errno_name(info->error), "likelihood",
-                                              likelihoods[info->likelihood], "lasting", lastings[info->lasting]));
+        json_array_append_new(rows,
+                              json_pack("{s:s, s:s, s:s, s:s}", "call", tf_call_info[info->call].name,
+                                        "errno", tf_errno_name(info->error), "likelihood",
+                                        likelihoods[info->likelihood], "lasting", lastings[info->lasting]));
     }
     return rows;
 }
@@ -178,6 +180,7 @@ static int run(int argc, char **argv)
     if (nearest)
         tf_say("list: unknown list \"%.60s\"; did you mean \"%s\"?", argv[first], nearest);
     else
-        tf_say("list: unknown list \"%.60s\"; there are calls, effects, errnos, checks, batteries", argv[first]);
+        tf_say("list: unknown list \"%.60s\"; there are calls, effects, errnos, checks, batteries",
+               argv[first]);
     return TF_EXIT_USAGE;
 }

@@ -4,6 +4,7 @@
 #include "show.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,6 +70,11 @@ static void on_event(void *data, enum tf_collect_what what, const struct tf_even
     tf_show_event(segment, event, flags, line, sizeof line);
     bool red = writer->color && event->error && event->error != EAGAIN && event->error != EINPROGRESS;
     fprintf(writer->out, red ? "\033[31m%s\033[0m\n" : "%s\n", line);
+}
+
+static void on_drained(void *data)
+{
+    struct writer *writer = data;
     fflush(writer->out);
 }
 
@@ -86,6 +92,7 @@ static int trace(const struct settings *settings, char **command, struct writer 
                                          .for_ns = settings->for_ns,
                                          .blocked = true,
                                          .on_event = on_event,
+                                         .on_drained = on_drained,
                                          .data = writer};
     writer->session = tf_session_new(&session, &usage, &error);
     if (!writer->session) {
@@ -95,7 +102,8 @@ static int trace(const struct settings *settings, char **command, struct writer 
     if (*tf_session_preflight(writer->session)->note && !settings->common.quiet)
         tf_say("note: %s", tf_session_preflight(writer->session)->note);
     int status = TF_EXIT_TOOL;
-    if (tf_session_record(writer->session, "trace", -1, &error) || tf_session_run(writer->session, &result, &error))
+    if (tf_session_record(writer->session, "trace", -1, &error) ||
+        tf_session_run(writer->session, &result, &error))
         tf_say("%s", error.text);
     else
         status = tf_cmd_judge(&result, &settings->common, command[0]);
@@ -117,15 +125,18 @@ static int run(int argc, char **argv)
         tf_say("trace: no command to run");
         return TF_EXIT_USAGE;
     }
-    struct writer writer = {.out = stderr, .json = settings.format == FORMAT_JSON};
-    if (settings.file && !(writer.out = fopen(settings.file, "we"))) {
-        tf_say("trace: %s: %s", settings.file, strerror(errno));
+    struct writer writer = {.json = settings.format == FORMAT_JSON};
+    /* A stream of its own: stderr would make a system call of every line. */
+    int fd = settings.file ? -1 : fcntl(2, F_DUPFD_CLOEXEC, 3);
+    writer.out = settings.file ? fopen(settings.file, "we") : fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (!writer.out) {
+        tf_say("trace: %s: %s", settings.file ? settings.file : "standard error", strerror(errno));
         return TF_EXIT_TOOL;
     }
     writer.color = !settings.file && tf_color_on(settings.common.color, 2);
     int status = trace(&settings, argv + command, &writer);
-    if (settings.file && fclose(writer.out)) {
-        tf_say("trace: writing %s: %s", settings.file, strerror(errno));
+    if (fclose(writer.out)) {
+        tf_say("trace: writing %s: %s", settings.file ? settings.file : "standard error", strerror(errno));
         status = TF_EXIT_TOOL;
     }
     return status;

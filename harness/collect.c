@@ -10,6 +10,15 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Events come in bursts, faster than they can be written down: they are moved out
+ * of the ring, which is small, into a queue first. */
+enum { QUEUE_MAX = 1 << 19, BATCH = 256, TURN_MS = 50 };
+
+struct queued {
+    enum tf_collect_what what;
+    struct tf_event event;
+};
+
 /* A call that had not returned when its event was read. */
 struct pending {
     struct tf_event event;
@@ -24,6 +33,8 @@ struct tf_collect {
     uint64_t cursor, lost;
     struct pending *pending;
     size_t pending_count, pending_room;
+    struct queued *queue; /* queue[queue_first], ..., queue_count of them; never wraps */
+    size_t queue_first, queue_count, queue_room;
     struct tf_event *kept;
     size_t kept_count, kept_room;
     bool unsorted;
@@ -92,6 +103,21 @@ static void deliver(struct tf_collect *collect, enum tf_collect_what what, const
     }
 }
 
+static void enqueue(struct tf_collect *collect, enum tf_collect_what what, const struct tf_event *event)
+{
+    if (collect->queue_first + collect->queue_count == collect->queue_room) {
+        size_t room = collect->queue_room ? 2 * collect->queue_room : 256;
+        struct queued *queue = realloc(collect->queue, room * sizeof *queue);
+        if (!queue) {
+            collect->out_of_memory = true;
+            return;
+        }
+        collect->queue = queue;
+        collect->queue_room = room;
+    }
+    collect->queue[collect->queue_first + collect->queue_count++] = (struct queued){what, *event};
+}
+
 static void add_pending(struct tf_collect *collect, const struct tf_event *event)
 {
     if (collect->pending_count == collect->pending_room) {
@@ -117,7 +143,7 @@ static void check_pending(struct tf_collect *collect, uint32_t tid)
         if (!pending->gone && (!tid || pending->event.tid == tid)) {
             enum tf_ring_got got = tf_ring_again(collect->segment, pending->event.number, &event);
             if (got == TF_RING_DONE) {
-                deliver(collect, pending->told ? TF_COLLECT_RESUMED : TF_COLLECT_RETURNED, &event);
+                enqueue(collect, pending->told ? TF_COLLECT_RESUMED : TF_COLLECT_RETURNED, &event);
                 continue;
             }
             pending->gone = got == TF_RING_LOST;
@@ -128,17 +154,21 @@ static void check_pending(struct tf_collect *collect, uint32_t tid)
     collect->pending_count = left;
 }
 
-static void tell_blocked(struct tf_collect *collect)
+static uint64_t clock_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t before_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec -
-                         (uint64_t)TF_COLLECT_BLOCKED_MS * 1000000;
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void tell_blocked(struct tf_collect *collect)
+{
+    uint64_t before_ns = clock_ns() - (uint64_t)TF_COLLECT_BLOCKED_MS * 1000000;
     for (size_t i = 0; i < collect->pending_count; i++) {
         struct pending *pending = &collect->pending[i];
         if (!pending->told && pending->event.time_ns < before_ns) {
             pending->told = true;
-            deliver(collect, TF_COLLECT_BLOCKED, &pending->event);
+            enqueue(collect, TF_COLLECT_BLOCKED, &pending->event);
         }
     }
 }
@@ -147,7 +177,7 @@ static void read_ring(struct tf_collect *collect)
 {
     struct tf_event event;
     uint64_t lost;
-    for (;;) {
+    while (collect->queue_count < QUEUE_MAX) {
         switch (tf_ring_read(collect->segment, &collect->cursor, &event, &lost)) {
         case TF_RING_EMPTY:
             return;
@@ -161,14 +191,39 @@ static void read_ring(struct tf_collect *collect)
         case TF_RING_DONE:
             /* What this thread was in before has returned, too. */
             check_pending(collect, event.tid);
-            deliver(collect, TF_COLLECT_RETURNED, &event);
+            enqueue(collect, TF_COLLECT_RETURNED, &event);
             break;
         }
     }
 }
 
+/* Delivers what is queued, looking after the ring in between; until nothing is
+ * left or, so that the caller's loop turns, for some time. */
+static void deliver_queue(struct tf_collect *collect, uint64_t until_ns)
+{
+    while (collect->queue_count > 0) {
+        for (int i = 0; i < BATCH && collect->queue_count > 0; i++) {
+            const struct queued *first = &collect->queue[collect->queue_first++];
+            collect->queue_count--;
+            deliver(collect, first->what, &first->event);
+        }
+        if (collect->queue_count == 0)
+            collect->queue_first = 0;
+        else if (collect->queue_first > collect->queue_room / 2) {
+            memmove(collect->queue, collect->queue + collect->queue_first,
+                    collect->queue_count * sizeof *collect->queue);
+            collect->queue_first = 0;
+        }
+        read_ring(collect);
+        if (clock_ns() >= until_ns)
+            break;
+    }
+}
+
 static int end_of_turn(struct tf_collect *collect, struct tf_error *error)
 {
+    if (collect->delivered && collect->options.on_drained)
+        collect->options.on_drained(collect->options.data);
     if (collect->out_of_memory)
         return tf_error_set(error, "out of memory: events were lost");
     if (collect->jsonl && (fflush(collect->jsonl) || ferror(collect->jsonl)))
@@ -183,6 +238,7 @@ int tf_collect_drain(struct tf_collect *collect, struct tf_error *error)
     read_ring(collect);
     if (collect->options.blocked)
         tell_blocked(collect);
+    deliver_queue(collect, clock_ns() + TURN_MS * UINT64_C(1000000));
     return end_of_turn(collect, error);
 }
 
@@ -196,11 +252,14 @@ int tf_collect_finish(struct tf_collect *collect, struct tf_error *error)
 {
     collect->delivered = 0;
     read_ring(collect);
+    deliver_queue(collect, UINT64_MAX);
     check_pending(collect, 0);
-    qsort(collect->pending, collect->pending_count, sizeof *collect->pending, by_number);
+    if (collect->pending_count)
+        qsort(collect->pending, collect->pending_count, sizeof *collect->pending, by_number);
     for (size_t i = 0; i < collect->pending_count; i++)
-        deliver(collect, TF_COLLECT_NEVER, &collect->pending[i].event);
+        enqueue(collect, TF_COLLECT_NEVER, &collect->pending[i].event);
     collect->pending_count = 0;
+    deliver_queue(collect, UINT64_MAX);
     return end_of_turn(collect, error) < 0 ? -1 : 0;
 }
 
@@ -236,6 +295,7 @@ void tf_collect_close(struct tf_collect *collect)
         fclose(collect->jsonl);
     tf_segment_close(collect->segment);
     free(collect->pending);
+    free(collect->queue);
     free(collect->kept);
     free(collect);
 }

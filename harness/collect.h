@@ -36,14 +36,15 @@ enum { TF_COLLECT_BLOCKED_MS = 500 };
 struct tf_collect;
 
 struct tf_collect_options {
-    const char *path;          /* of the segment, to be created */
+    const char *path; /* of the segment, to be created */
     const struct tf_plan *plan;
-    uint32_t flags;            /* enum tf_run_flag */
-    const char *jsonl_path;    /* one line an event, appended as it happens; NULL: none */
-    bool keep;                 /* keep every event for tf_collect_events */
-    bool blocked;              /* deliver TF_COLLECT_BLOCKED and TF_COLLECT_RESUMED too */
+    uint32_t flags;         /* enum tf_run_flag */
+    const char *jsonl_path; /* one line an event, appended as it happens; NULL: none */
+    bool keep;              /* keep every event for tf_collect_events */
+    bool blocked;           /* deliver TF_COLLECT_BLOCKED and TF_COLLECT_RESUMED too */
     /* Called for every event; may be NULL. */
     void (*on_event)(void *data, enum tf_collect_what what, const struct tf_event *event);
+    void (*on_drained)(void *data); /* after some were delivered: for flushing. May be NULL */
     void *data;
 };
 
@@ -53,8 +54,9 @@ struct tf_collect *tf_collect_open(const struct tf_collect_options *options, str
 /* Valid until tf_collect_close. */
 struct tf_segment *tf_collect_segment(const struct tf_collect *collect);
 
-/* Delivers what has happened since the last time. Returns how many events, or -1
- * with *error filled: the file of lines could not be written (a full disk). */
+/* Delivers what has happened since the last time, for about 50 ms at the most; the
+ * rest of a burst waits, out of the ring, for the next time. Returns how many
+ * events, or -1 with *error filled: the file of lines could not be written (a full disk). */
 int tf_collect_drain(struct tf_collect *collect, struct tf_error *error);
 
 /* Drains, then delivers the calls that never returned. 0 or -1. */

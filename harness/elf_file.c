@@ -31,7 +31,7 @@ enum {
 struct view {
     const uint8_t *bytes;
     size_t length;
-    const ElfW(Ehdr) *header;
+    const ElfW(Ehdr) * header;
 };
 
 static const struct {
@@ -39,10 +39,12 @@ static const struct {
     uint8_t class;
     const char *name;
 } machines[] = {
-    {EM_X86_64, ELFCLASS64, "x86-64"},    {EM_X86_64, ELFCLASS32, "x32"},       {EM_386, ELFCLASS32, "32-bit x86"},
-    {EM_AARCH64, ELFCLASS64, "AArch64"},  {EM_ARM, ELFCLASS32, "32-bit ARM"},   {EM_RISCV, ELFCLASS64, "RISC-V 64"},
-    {EM_PPC64, ELFCLASS64, "PowerPC 64"}, {EM_S390, ELFCLASS64, "s390x"},       {EM_MIPS, ELFCLASS32, "MIPS"},
-    {EM_MIPS, ELFCLASS64, "MIPS64"},      {EM_RISCV, ELFCLASS32, "RISC-V 32"},  {EM_LOONGARCH, ELFCLASS64, "LoongArch"},
+    {EM_X86_64, ELFCLASS64, "x86-64"},    {EM_X86_64, ELFCLASS32, "x32"},
+    {EM_386, ELFCLASS32, "32-bit x86"},   {EM_AARCH64, ELFCLASS64, "AArch64"},
+    {EM_ARM, ELFCLASS32, "32-bit ARM"},   {EM_RISCV, ELFCLASS64, "RISC-V 64"},
+    {EM_PPC64, ELFCLASS64, "PowerPC 64"}, {EM_S390, ELFCLASS64, "s390x"},
+    {EM_MIPS, ELFCLASS32, "MIPS"},        {EM_MIPS, ELFCLASS64, "MIPS64"},
+    {EM_RISCV, ELFCLASS32, "RISC-V 32"},  {EM_LOONGARCH, ELFCLASS64, "LoongArch"},
 };
 
 const char *tf_elf_machine(const struct tf_elf *elf, char *buffer, size_t size)
@@ -61,7 +63,7 @@ static const void *at(const struct view *view, uint64_t offset, uint64_t size)
     return offset <= view->length && size <= view->length - offset ? view->bytes + offset : NULL;
 }
 
-static bool segment(const struct view *view, size_t i, ElfW(Phdr) *row)
+static bool segment(const struct view *view, size_t i, ElfW(Phdr) * row)
 {
     const void *found = at(view, view->header->e_phoff + i * sizeof *row, sizeof *row);
     if (found)
@@ -84,7 +86,7 @@ static const char *string_at(const struct view *view, uint64_t address)
     return NULL;
 }
 
-static void read_dynamic(const struct view *view, const ElfW(Phdr) *row, struct tf_elf *elf)
+static void read_dynamic(const struct view *view, const ElfW(Phdr) * row, struct tf_elf *elf)
 {
     uint64_t strings = 0;
     ElfW(Dyn) entry;
@@ -99,7 +101,8 @@ static void read_dynamic(const struct view *view, const ElfW(Phdr) *row, struct 
                 break;
             if (pass == 0 && entry.d_tag == DT_STRTAB)
                 strings = entry.d_un.d_ptr;
-            const char *name = pass && entry.d_tag == DT_NEEDED ? string_at(view, strings + entry.d_un.d_val) : NULL;
+            const char *name =
+                pass && entry.d_tag == DT_NEEDED ? string_at(view, strings + entry.d_un.d_val) : NULL;
             if (name && !strncmp(name, "libasan.so", 10))
                 elf->asan = true;
         }
@@ -107,7 +110,7 @@ static void read_dynamic(const struct view *view, const ElfW(Phdr) *row, struct 
 }
 
 /* The Go toolchain leaves a note with its build id, under the name "Go". */
-static void read_note(const struct view *view, const ElfW(Phdr) *row, struct tf_elf *elf)
+static void read_note(const struct view *view, const ElfW(Phdr) * row, struct tf_elf *elf)
 {
     const uint8_t *note = at(view, row->p_offset, sizeof(ElfW(Nhdr)) + 4);
     ElfW(Nhdr) header;
@@ -144,8 +147,8 @@ bool tf_elf_read(const uint8_t *bytes, size_t length, struct tf_elf *elf)
             return false;
         const char *text = row.p_type == PT_INTERP ? at(&view, row.p_offset, row.p_filesz) : NULL;
         if (text && row.p_filesz > 0)
-            snprintf(elf->interpreter, sizeof elf->interpreter, "%.*s", (int)(row.p_filesz < 255 ? row.p_filesz : 255),
-                     text);
+            snprintf(elf->interpreter, sizeof elf->interpreter, "%.*s",
+                     (int)(row.p_filesz < 255 ? row.p_filesz : 255), text);
         else if (row.p_type == PT_DYNAMIC)
             read_dynamic(&view, &row, elf);
         else if (row.p_type == PT_NOTE)

@@ -17,13 +17,14 @@ struct judge {
     const struct tf_seen *seen;
     const struct tf_values *values;
     struct tf_result *result;
-    bool killed;    /* and that has been said */
+    bool killed; /* and that has been said */
     bool no_memory;
 };
 
 static void fail(struct judge *judge, const char *check, const char *expected, const char *got)
 {
-    judge->no_memory |= tf_result_failure(judge->result, false, judge->actor->name, check, expected, got) != 0;
+    judge->no_memory |=
+        tf_result_failure(judge->result, false, judge->actor->name, check, expected, got) != 0;
 }
 
 static void broken(struct judge *judge, const char *check, const char *expected, const char *got)
@@ -59,7 +60,8 @@ bool tf_pattern_matches(const struct tf_pattern *pattern, const struct tf_event 
         return false;
     if (pattern->role != TF_ROLE_NONE && event->role != pattern->role)
         return false;
-    if (pattern->has_opt && ((int)event->arg[1] != pattern->opt_level || (int)event->arg[2] != pattern->opt_name))
+    if (pattern->has_opt &&
+        ((int)event->arg[1] != pattern->opt_level || (int)event->arg[2] != pattern->opt_name))
         return false;
     bool struck = (event->flags & TF_EVENT_FIRED) != 0 || !returned;
     return pattern->rule == 0 || (event->rule == pattern->rule && struck);
@@ -85,7 +87,8 @@ static void judge_events(struct judge *judge)
 
 /* ---- output ---- */
 
-bool tf_find_holds(const struct tf_find *find, const char *text, size_t length, const struct tf_values *values)
+bool tf_find_holds(const struct tf_find *find, const char *text, size_t length,
+                   const struct tf_values *values)
 {
     struct tf_wrong wrong;
     bool found = false;
@@ -156,7 +159,8 @@ static void judge_whole(struct judge *judge, const char *check, const char *what
         return;
     snprintf(expected, sizeof(expected), "%s, %zu bytes", what, wanted_length);
     if (seen->out_bytes != seen->out_length && seen->out_bytes == wanted_length)
-        snprintf(got, sizeof(got), "%" PRIu64 " bytes, which are too many to be kept and compared", seen->out_bytes);
+        snprintf(got, sizeof(got), "%" PRIu64 " bytes, which are too many to be kept and compared",
+                 seen->out_bytes);
     else
         describe_difference(wanted, wanted_length, seen->out, seen->out_length, got, sizeof(got));
     fail(judge, check, expected, got);
@@ -220,22 +224,19 @@ static void judge_exit(struct judge *judge)
 {
     const struct tf_expect *expect = judge->expect;
     const struct tf_program_result *end = &judge->seen->end;
-    static const int64_t success = 0;
-    const int64_t *wanted = expect->exit;
-    uint32_t count = expect->exit_count;
+    static const int64_t success[] = {0};
+    const int64_t *wanted = expect->exit_count > 0 ? expect->exit : success;
+    uint32_t count = expect->exit_count > 0 ? expect->exit_count : 1;
     bool client = judge->actor->role == TF_PART_CLIENT && !judge->seen->stopping;
-    if (expect->exit_any || (count == 0 && !client))
+    if (expect->exit_any || (expect->exit_count == 0 && !client))
         return;
-    if (count == 0) {
-        wanted = &success;
-        count = 1;
-    }
     for (uint32_t i = 0; i < count; i++)
         if (end->end == TF_END_EXITED && end->status == wanted[i])
             return;
     char text[256] = "exit status", got[128];
     for (uint32_t i = 0; i < count && strlen(text) < sizeof(text) - 32; i++)
-        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s %" PRId64, i == 0 ? "" : " or", wanted[i]);
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s %" PRId64, i == 0 ? "" : " or",
+                 wanted[i]);
     describe_end(judge, got, sizeof(got));
     fail(judge, "exit", text, got);
 }
@@ -342,8 +343,9 @@ static void judge_fired(struct judge *judge)
         if (rule->undelivered > 0)
             snprintf(got, sizeof(got), "it could not happen: %s", tf_show_reason(rule->reason));
         else if (rule->counted > 0)
-            snprintf(got, sizeof(got), "%" PRIu64 " call%s met its selectors, but none its \"when\" or \"prob\"",
-                     rule->counted, rule->counted == 1 ? "" : "s");
+            snprintf(got, sizeof(got),
+                     "%" PRIu64 " call%s met its selectors, but none its \"when\" or \"prob\"", rule->counted,
+                     rule->counted == 1 ? "" : "s");
         else
             snprintf(got, sizeof(got), "no call met its selectors");
         snprintf(wanted, sizeof(wanted), "rule %u, %s, to strike", i + 1, judge->actor->faults[i].text);

@@ -21,22 +21,22 @@ struct tf_watch {
 /* What was seen of one program, over all its starts. */
 struct tf_seen {
     bool started;
-    bool hung;     /* it ran at the deadline, though it was waited for */
-    bool alive;    /* it ran when all clients had ended */
-    bool stopping; /* we asked it to end */
-    uint64_t signalled; /* signals that we sent it: 1 << number */
+    bool hung;                    /* it ran at the deadline, though it was waited for */
+    bool alive;                   /* it ran when all clients had ended */
+    bool stopping;                /* we asked it to end */
+    uint64_t signalled;           /* signals that we sent it: 1 << number */
     struct tf_program_result end; /* of the last start */
-    char *out, *err; /* NUL-terminated; not kept bytes are missing */
+    char *out, *err;              /* NUL-terminated; not kept bytes are missing */
     size_t out_length, err_length;
     uint64_t out_bytes, err_bytes; /* of all that was written */
-    bool attached; /* the shim loaded */
-    uint64_t timeout_ns; /* the case's deadline, from its start */
-    struct tf_watch *watches; /* the expectation's events, then its nevers, then the steps' */
+    bool attached;                 /* the shim loaded */
+    uint64_t timeout_ns;           /* the case's deadline, from its start */
+    struct tf_watch *watches;      /* the expectation's events, then its nevers, then the steps' */
     size_t watches_count;
     uint32_t rules;
     struct tf_rule_seen {
         uint64_t counted, fired, undelivered;
-        uint64_t begun; /* struck calls that never returned: not in fired */
+        uint64_t begun;  /* struck calls that never returned: not in fired */
         uint32_t reason; /* enum tf_reason */
     } rule[TF_RULES_MAX];
 };
@@ -45,7 +45,8 @@ struct tf_seen {
 bool tf_pattern_matches(const struct tf_pattern *pattern, const struct tf_event *event);
 
 /* Does the text hold what is to be found? {..} in it is replaced from `values`. */
-bool tf_find_holds(const struct tf_find *find, const char *text, size_t length, const struct tf_values *values);
+bool tf_find_holds(const struct tf_find *find, const char *text, size_t length,
+                   const struct tf_values *values);
 
 /* For messages: `/timeout/`, `not "x"`. The caller frees it; NULL: no memory. */
 char *tf_find_describe(const struct tf_find *find, const struct tf_values *values);

@@ -190,8 +190,8 @@ static void finish(struct pool *pool, struct worker *worker)
     worker->job = NULL;
     pool->done++;
     write_result(pool, job);
-    pool->failed |= pool->jobs->fail_fast &&
-                    (job->result.status == TF_FAILED || job->result.status == TF_BROKEN);
+    pool->failed |=
+        pool->jobs->fail_fast && (job->result.status == TF_FAILED || job->result.status == TF_BROKEN);
     if (pool->jobs->on_progress != NULL)
         pool->jobs->on_progress(pool->jobs->data, NULL, pool->done, pool->jobs->count);
     tell(pool);
@@ -252,7 +252,8 @@ static int run_all(struct pool *pool, struct tf_error *error)
 {
     struct tf_jobs *jobs = pool->jobs;
     int result = 0;
-    while (running(pool) > 0 || (pool->next < jobs->count && !pool->failed && interrupted == 0 && result == 0)) {
+    while (running(pool) > 0 ||
+           (pool->next < jobs->count && !pool->failed && interrupted == 0 && result == 0)) {
         struct worker *worker = free_worker(pool);
         bool more = pool->next < jobs->count && !pool->failed && interrupted == 0 && result == 0;
         if (worker != NULL && more)
@@ -263,7 +264,8 @@ static int run_all(struct pool *pool, struct tf_error *error)
     for (size_t i = 0; i < jobs->count; i++)
         if (!jobs->job[i].done) {
             set_reason(&jobs->job[i], TF_SKIPPED,
-                       interrupted != 0 ? "not run: interrupted" : "not run: an earlier case failed (--fail-fast)");
+                       interrupted != 0 ? "not run: interrupted"
+                                        : "not run: an earlier case failed (--fail-fast)");
             write_result(pool, &jobs->job[i]);
         }
     tell(pool);

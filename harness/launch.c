@@ -72,12 +72,12 @@ static int serialise(const struct tf_program_options *options)
 
 /* Fills std[3] with descriptors to send; those that were opened for it are also in
  * owned[3], else -1. */
-static int open_std(struct tf_program *program, const struct tf_program_options *options, int *std, int *owned,
-                    struct tf_error *error)
+static int open_std(struct tf_program *program, const struct tf_program_options *options, int *std,
+                    int *owned, struct tf_error *error)
 {
     if (!options->capture) {
         for (int i = 0; i < 3; i++)
-            std[i] = fcntl(i, F_GETFD) >= 0 ? i : -1;
+            std[i] = fcntl(i, F_GETFD) == 0 ? i : -1; /* close-on-exec: not the caller's own */
         return 0;
     }
     uv_loop_t *loop = tf_sandbox_loop(program->sandbox);

@@ -22,11 +22,11 @@ enum { TF_OUTPUT_KEPT = 256 * 1024 }; /* bytes kept of each end of an output */
 struct tf_program;
 
 struct tf_program_options {
-    const char *path;   /* what to execute, absolute or relative to cwd: preflight.h finds it */
+    const char *path; /* what to execute, absolute or relative to cwd: preflight.h finds it */
     char *const *argv;
-    char *const *envp;  /* shim.h builds it */
-    const char *cwd;    /* NULL: the caller's */
-    bool capture;       /* false: stdin, stdout and stderr are the caller's own */
+    char *const *envp;       /* shim.h builds it */
+    const char *cwd;         /* NULL: the caller's */
+    bool capture;            /* false: stdin, stdout and stderr are the caller's own */
     const char *stdin_path;  /* with capture: what it reads; NULL: /dev/null */
     const char *stdout_path; /* with capture: a file to create, or NULL: memory only */
     const char *stderr_path;
@@ -41,10 +41,10 @@ enum tf_end { TF_END_RUNNING, TF_END_EXITED, TF_END_SIGNALED };
 
 struct tf_program_result {
     enum tf_end end;
-    int status;     /* TF_END_EXITED: exit status; TF_END_SIGNALED: the signal */
+    int status; /* TF_END_EXITED: exit status; TF_END_SIGNALED: the signal */
     bool core_dumped;
-    bool deadline;  /* its deadline passed, and we killed it */
-    bool stopped;   /* tf_program_stop or tf_sandbox_stop was called while it ran */
+    bool deadline;                 /* its deadline passed, and we killed it */
+    bool stopped;                  /* tf_program_stop or tf_sandbox_stop was called while it ran */
     uint64_t started_ns, ended_ns; /* CLOCK_MONOTONIC; ended_ns 0 while it runs */
     uint64_t user_ns, system_ns;   /* CPU time of it and the children that it waited for */
     uint64_t peak_bytes;           /* its largest resident size */

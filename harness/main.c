@@ -3,7 +3,7 @@
 
 #include "rule.h"
 
-#include <stdarg.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,8 +67,19 @@ static int help(int argc, char **argv)
     return TF_EXIT_OK;
 }
 
+/* Where 0, 1 or 2 is closed, the next file to be opened would become it. The
+ * close-on-exec mark keeps it closed for the program (launch.c). */
+static void occupy_standard_descriptors(void)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) != fd)
+            return;
+    }
+}
+
 int main(int argc, char **argv)
 {
+    occupy_standard_descriptors();
     if (argc < 2) {
         print_help(stderr);
         return TF_EXIT_USAGE;

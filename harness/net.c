@@ -26,10 +26,17 @@ struct query {
 };
 
 static const char *const state_names[] = {
-    [TCP_ESTABLISHED] = "ESTABLISHED", [TCP_SYN_SENT] = "SYN_SENT",     [TCP_SYN_RECV] = "SYN_RECV",
-    [TCP_FIN_WAIT1] = "FIN_WAIT1",     [TCP_FIN_WAIT2] = "FIN_WAIT2",   [TCP_TIME_WAIT] = "TIME_WAIT",
-    [TCP_CLOSE] = "CLOSE",             [TCP_CLOSE_WAIT] = "CLOSE_WAIT", [TCP_LAST_ACK] = "LAST_ACK",
-    [TCP_LISTEN] = "LISTEN",           [TCP_CLOSING] = "CLOSING",
+    [TCP_ESTABLISHED] = "ESTABLISHED",
+    [TCP_SYN_SENT] = "SYN_SENT",
+    [TCP_SYN_RECV] = "SYN_RECV",
+    [TCP_FIN_WAIT1] = "FIN_WAIT1",
+    [TCP_FIN_WAIT2] = "FIN_WAIT2",
+    [TCP_TIME_WAIT] = "TIME_WAIT",
+    [TCP_CLOSE] = "CLOSE",
+    [TCP_CLOSE_WAIT] = "CLOSE_WAIT",
+    [TCP_LAST_ACK] = "LAST_ACK",
+    [TCP_LISTEN] = "LISTEN",
+    [TCP_CLOSING] = "CLOSING",
 };
 
 enum { STATES = sizeof state_names / sizeof *state_names };
@@ -63,7 +70,8 @@ static struct tf_endpoint endpoint(int family, const void *ip, uint16_t port)
 
 static void offer(struct query *query, const struct tf_net_socket *socket)
 {
-    if (!query->enough && (!query->port || socket->local.port == query->port || socket->peer.port == query->port))
+    if (!query->enough &&
+        (!query->port || socket->local.port == query->port || socket->peer.port == query->port))
         query->enough = !query->each(socket, query->data);
 }
 
@@ -127,7 +135,8 @@ static int dump(int fd, int family, struct query *query)
 
 static int by_netlink(const struct tf_sandbox *sandbox, struct query *query)
 {
-    int fd = sandbox ? tf_sandbox_diag_fd(sandbox) : socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    int fd = sandbox ? tf_sandbox_diag_fd(sandbox)
+                     : socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
     if (fd < 0)
         return -1;
     int result = dump(fd, AF_INET, query);

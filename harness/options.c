@@ -70,8 +70,8 @@ static int bad_choice(const struct tf_option *option, const char *text, struct t
         snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", option->choices[i]);
     const char *nearest = tf_nearest(text, strlen(text), option->choices);
     if (nearest)
-        return tf_error_set(error, "--%s: \"%.60s\" is not one of %s; did you mean \"%s\"?", option->name, text,
-                            list, nearest);
+        return tf_error_set(error, "--%s: \"%.60s\" is not one of %s; did you mean \"%s\"?", option->name,
+                            text, list, nearest);
     return tf_error_set(error, "--%s: \"%.60s\" is not one of %s", option->name, text, list);
 }
 
@@ -111,7 +111,8 @@ static int unknown_option(const struct getopt_form *form, const char *word, stru
     size_t length = strcspn(word, "=");
     const char *nearest = tf_nearest(word, length, form->names);
     if (nearest)
-        return tf_error_set(error, "unknown option \"%.*s\"; did you mean \"%s\"?", (int)length, word, nearest);
+        return tf_error_set(error, "unknown option \"%.*s\"; did you mean \"%s\"?", (int)length, word,
+                            nearest);
     return tf_error_set(error, "unknown option \"%.*s\"", (int)length, word);
 }
 
@@ -138,8 +139,8 @@ static int refuse(const struct getopt_form *form, const char *word, int value, s
     return unknown_option(form, is_letter ? letter : word, error);
 }
 
-int tf_options_parse(const struct tf_command *command, int argc, char **argv, void *settings, int *operands_end,
-                     int *command_start, struct tf_error *error)
+int tf_options_parse(const struct tf_command *command, int argc, char **argv, void *settings,
+                     int *operands_end, int *command_start, struct tf_error *error)
 {
     int end = 1;
     while (end < argc && strcmp(argv[end], "--"))

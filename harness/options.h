@@ -33,19 +33,19 @@ struct tf_option {
     const char *name; /* long; NULL ends the table */
     char letter;      /* short; 0: none */
     enum tf_option_kind kind;
-    const char *argument; /* its name in --help; NULL for flags */
-    size_t offset;        /* of its variable in the command's settings */
+    const char *argument;       /* its name in --help; NULL for flags */
+    size_t offset;              /* of its variable in the command's settings */
     const char *const *choices; /* TF_OPTION_CHOICE: ends with NULL */
-    const char *about;    /* one line, no capital, no full stop */
+    const char *about;          /* one line, no capital, no full stop */
 };
 
 struct tf_command {
     const char *name;
-    const char *synopsis; /* behind "tcpfault NAME " */
-    const char *about;    /* one line, for the list of commands */
-    const char *details;  /* further lines for --help, or NULL */
-    const struct tf_option *options; /* NULL: none */
-    bool runs_operands; /* the first operand starts the command, as if "--" stood before it */
+    const char *synopsis;              /* behind "tcpfault NAME " */
+    const char *about;                 /* one line, for the list of commands */
+    const char *details;               /* further lines for --help, or NULL */
+    const struct tf_option *options;   /* NULL: none */
+    bool runs_operands;                /* the first operand starts the command, as if "--" stood before it */
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns the exit status */
 };
 
@@ -62,15 +62,40 @@ struct tf_common {
 };
 
 #define TF_COMMON_OPTIONS(settings, member)                                                                  \
-    {"seed", 0, TF_OPTION_NUMBER, "N", offsetof(settings, member.seed), NULL,                                \
+    {"seed",                                                                                                 \
+     0,                                                                                                      \
+     TF_OPTION_NUMBER,                                                                                       \
+     "N",                                                                                                    \
+     offsetof(settings, member.seed),                                                                        \
+     NULL,                                                                                                   \
      "where prob= and corrupt take their randomness from (default: a new one, printed)"},                    \
-        {"timeout", 0, TF_OPTION_TIME, "T", offsetof(settings, member.timeout_ns), NULL,                     \
+        {"timeout",                                                                                          \
+         0,                                                                                                  \
+         TF_OPTION_TIME,                                                                                     \
+         "T",                                                                                                \
+         offsetof(settings, member.timeout_ns),                                                              \
+         NULL,                                                                                               \
          "kill what still runs after T (200ms, 1.5s, 2m) and call it a finding"},                            \
-        {"output", 0, TF_OPTION_TEXT, "DIR", offsetof(settings, member.output), NULL,                        \
+        {"output",                                                                                           \
+         0,                                                                                                  \
+         TF_OPTION_TEXT,                                                                                     \
+         "DIR",                                                                                              \
+         offsetof(settings, member.output),                                                                  \
+         NULL,                                                                                               \
          "keep everything about the run in DIR, written as it happens"},                                     \
-        {"quiet", 'q', TF_OPTION_FLAG, NULL, offsetof(settings, member.quiet), NULL,                         \
+        {"quiet",                                                                                            \
+         'q',                                                                                                \
+         TF_OPTION_FLAG,                                                                                     \
+         NULL,                                                                                               \
+         offsetof(settings, member.quiet),                                                                   \
+         NULL,                                                                                               \
          "print findings and errors only"},                                                                  \
-        {"verbose", 'v', TF_OPTION_FLAG, NULL, offsetof(settings, member.verbose), NULL,                     \
+        {"verbose",                                                                                          \
+         'v',                                                                                                \
+         TF_OPTION_FLAG,                                                                                     \
+         NULL,                                                                                               \
+         offsetof(settings, member.verbose),                                                                 \
+         NULL,                                                                                               \
          "print every fault as it happens"},                                                                 \
     {                                                                                                        \
         "color", 0, TF_OPTION_CHOICE, "WHEN", offsetof(settings, member.color), tf_color_choices,            \

@@ -33,7 +33,8 @@ static int absolute(const char *directory, const char *name, char *path, struct 
 {
     while (!strncmp(name, "./", 2) && name[2])
         name += 2;
-    int length = *name == '/' ? snprintf(path, PATH_MAX, "%s", name) : snprintf(path, PATH_MAX, "%s/%s", directory, name);
+    int length = *name == '/' ? snprintf(path, PATH_MAX, "%s", name)
+                              : snprintf(path, PATH_MAX, "%s/%s", directory, name);
     return length < PATH_MAX ? 0 : tf_error_set(error, "the path of %.100s is too long", name);
 }
 
@@ -155,7 +156,8 @@ static char *env_runs(char *rest)
 }
 
 /* The "#!" line: the path of what runs the script into `path`. */
-static int interpreter_of(const struct lookup *lookup, const struct image *image, char *path, struct tf_error *error)
+static int interpreter_of(const struct lookup *lookup, const struct image *image, char *path,
+                          struct tf_error *error)
 {
     char line[1024], script[PATH_MAX];
     memcpy(script, path, sizeof script);
@@ -196,28 +198,33 @@ static int check_privileges(const char *path, const struct image *image, struct 
         what = "given capabilities by its file";
     if (!what)
         return 0;
-    return tf_error_set(error,
-                        "%.250s is %s: the loader ignores LD_PRELOAD for such programs, so none of its calls can be "
-                        "covered; run it as the user that it changes to, or a copy without that bit",
-                        path, what);
+    return tf_error_set(
+        error,
+        "%.250s is %s: the loader ignores LD_PRELOAD for such programs, so none of its calls can be "
+        "covered; run it as the user that it changes to, or a copy without that bit",
+        path, what);
 }
 
-static int check_elf(const char *path, const struct tf_elf *elf, struct tf_preflight *found, struct tf_error *error)
+static int check_elf(const char *path, const struct tf_elf *elf, struct tf_preflight *found,
+                     struct tf_error *error)
 {
     char machine[32];
     if (!elf->native)
-        return tf_error_set(error, "%.250s is built for %s: this libtcpfault.so cannot be loaded into it", path,
-                            tf_elf_machine(elf, machine, sizeof machine));
+        return tf_error_set(error, "%.250s is built for %s: this libtcpfault.so cannot be loaded into it",
+                            path, tf_elf_machine(elf, machine, sizeof machine));
     const char *base = strrchr(path, '/') + 1;
     bool is_loader = !strncmp(base, "ld-linux", 8) || !strcmp(base, "ld.so") || !strncmp(base, "ld64.so", 7);
     if (!*elf->interpreter && !is_loader)
-        return tf_error_set(error,
-                            "%.250s is statically linked%s: nothing can be preloaded into it, so none of its calls "
-                            "can be covered",
-                            path, elf->go ? " (a Go program)" : "");
+        return tf_error_set(
+            error,
+            "%.250s is statically linked%s: nothing can be preloaded into it, so none of its calls "
+            "can be covered",
+            path, elf->go ? " (a Go program)" : "");
     if (elf->go)
-        snprintf(found->note, sizeof found->note,
-                 "%.120s is a Go program: it asks the kernel directly, past libc, so its calls will not be seen", base);
+        snprintf(
+            found->note, sizeof found->note,
+            "%.120s is a Go program: it asks the kernel directly, past libc, so its calls will not be seen",
+            base);
     else if (strstr(elf->interpreter, "ld-musl"))
         snprintf(found->note, sizeof found->note,
                  "%.120s is linked with musl, not glibc: the shim may not load into it", base);
@@ -249,7 +256,8 @@ static int inspect(const struct lookup *lookup, struct tf_preflight *found, stru
         } else if (image.length >= SELFMAG && !memcmp(image.bytes, ELFMAG, SELFMAG)) {
             result = tf_error_set(error, "%.300s is a damaged ELF file", found->binary);
         } else if (memchr(image.bytes, 0, image.length < 256 ? image.length : 256)) {
-            result = tf_error_set(error, "%.300s is no program: neither an ELF file nor a script", found->binary);
+            result =
+                tf_error_set(error, "%.300s is no program: neither an ELF file nor a script", found->binary);
         } else {
             snprintf(found->binary, sizeof found->binary, "/bin/sh"); /* as execvp(3) does */
             result = 0;

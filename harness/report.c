@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-const struct tf_report *const tf_reports[] = {&tf_report_term, &tf_report_tap, &tf_report_junit, &tf_report_json,
-                                              NULL};
+const struct tf_report *const tf_reports[] = {&tf_report_term, &tf_report_tap, &tf_report_junit,
+                                              &tf_report_json, NULL};
 
 const struct tf_report *tf_report_find(const char *name)
 {

@@ -15,9 +15,9 @@ static void end(FILE *out, const struct tf_report_style *style, const struct tf_
         json_array_append_new(cases, tf_result_json(&run->results[i]));
     json_t *document =
         json_pack("{ss si ss ss ss sI sI so so}", "tool", "tcpfault", "version", TF_RESULT_VERSION, "command",
-                  run->command, "sandbox", run->sandbox != NULL ? run->sandbox : "", "seed", seed, "started_ns",
-                  (json_int_t)run->started_realtime_ns, "duration_ns", (json_int_t)run->duration_ns, "counts",
-                  counts, "cases", cases);
+                  run->command, "sandbox", run->sandbox != NULL ? run->sandbox : "", "seed", seed,
+                  "started_ns", (json_int_t)run->started_realtime_ns, "duration_ns",
+                  (json_int_t)run->duration_ns, "counts", counts, "cases", cases);
     if (document != NULL)
         json_dumpf(document, out, JSON_INDENT(2));
     fputc('\n', out);

@@ -49,8 +49,8 @@ static void attribute(FILE *out, const char *name, const char *text)
 
 static void one_line(const struct tf_failure *failure, char *text, size_t size)
 {
-    snprintf(text, size, "%s%s%s: expected %s, got: %s", failure->program, failure->program[0] != '\0' ? " " : "",
-             failure->check, failure->expected, failure->got);
+    snprintf(text, size, "%s%s%s: expected %s, got: %s", failure->program,
+             failure->program[0] != '\0' ? " " : "", failure->check, failure->expected, failure->got);
 }
 
 /* All failures of a case are one element: more than one is not in every dialect. */

@@ -67,7 +67,8 @@ static void diagnose(FILE *out, const struct tf_result *result)
     fprintf(out, "  ...\n");
 }
 
-static void each(FILE *out, const struct tf_report_style *style, const struct tf_result *result, size_t number)
+static void each(FILE *out, const struct tf_report_style *style, const struct tf_result *result,
+                 size_t number)
 {
     bool bad = result->status == TF_FAILED || result->status == TF_BROKEN;
     (void)style;

@@ -25,7 +25,7 @@ static const char *faint(const struct tf_report_style *style)
 /* Each line of a text behind `before`; only the last ones. */
 static void print_lines(FILE *out, const char *before, const char *text)
 {
-    const char *end = text + strlen(text), *at = end;
+    const char *end = text + strlen(text), *at;
     while (end > text && end[-1] == '\n')
         end--;
     at = end;
@@ -91,7 +91,8 @@ static void print_details(FILE *out, const struct tf_report_style *style, const 
         fprintf(out, "    again: %s\n", result->reproduce);
 }
 
-static void each(FILE *out, const struct tf_report_style *style, const struct tf_result *result, size_t number)
+static void each(FILE *out, const struct tf_report_style *style, const struct tf_result *result,
+                 size_t number)
 {
     static const char *const words[TF_STATUSES] = {"ok", "FAIL", "BROKEN", "skip"};
     bool bad = result->status == TF_FAILED || result->status == TF_BROKEN;
@@ -125,7 +126,8 @@ static void end(FILE *out, const struct tf_report_style *style, const struct tf_
     for (int i = 0; i < TF_STATUSES; i++) {
         if (run->counts[i] == 0)
             continue;
-        fprintf(out, "%s%s%zu %s%s", comma, color_of(style, i), run->counts[i], tf_status_name(i), plain(style));
+        fprintf(out, "%s%s%zu %s%s", comma, color_of(style, i), run->counts[i], tf_status_name(i),
+                plain(style));
         comma = ", ";
     }
     fprintf(out, "; %.2fs, seed %llu\n", (double)run->duration_ns / 1e9, (unsigned long long)run->seed);

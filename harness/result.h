@@ -24,11 +24,11 @@ enum tf_status {
     TF_STATUSES,
 };
 
-enum { /* bytes of text that a result keeps */
-    TF_RESULT_OUTPUT = 4096, /* of the end of each output */
-    TF_RESULT_VALUE = 1024,  /* of an expected or found value */
-    TF_RESULT_EVENTS = 40,   /* lines */
-    TF_RESULT_FAILURES = 64,
+enum {                          /* bytes of text that a result keeps */
+       TF_RESULT_OUTPUT = 4096, /* of the end of each output */
+       TF_RESULT_VALUE = 1024,  /* of an expected or found value */
+       TF_RESULT_EVENTS = 40,   /* lines */
+       TF_RESULT_FAILURES = 64,
 };
 
 struct tf_failure {
@@ -40,10 +40,10 @@ struct tf_failure {
 
 struct tf_program_result_text {
     char *name, *command;
-    char *end;      /* "exited with status 7", "ran until stopped" */
+    char *end; /* "exited with status 7", "ran until stopped" */
     uint64_t ran_ns;
-    uint64_t fired; /* faults that struck */
-    char *out, *err; /* the last of each output */
+    uint64_t fired;                /* faults that struck */
+    char *out, *err;               /* the last of each output */
     uint64_t out_bytes, err_bytes; /* of all of it */
 };
 
@@ -107,7 +107,8 @@ struct tf_report_style {
 struct tf_report {
     const char *name;
     void (*begin)(FILE *out, const struct tf_report_style *style, size_t cases);
-    void (*each)(FILE *out, const struct tf_report_style *style, const struct tf_result *result, size_t number);
+    void (*each)(FILE *out, const struct tf_report_style *style, const struct tf_result *result,
+                 size_t number);
     void (*end)(FILE *out, const struct tf_report_style *style, const struct tf_run *run);
 };
 

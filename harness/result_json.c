@@ -49,9 +49,9 @@ json_t *tf_result_json(const struct tf_result *result)
 {
     char seed[24]; /* a string: JSON's numbers end at 2^53 for most readers */
     snprintf(seed, sizeof(seed), "%llu", (unsigned long long)result->seed);
-    return json_pack("{si ss ss ss ss ss ss ss si sI sI so so so so ss ss}", "version", TF_RESULT_VERSION, "file",
-                     text(result->file), "suite", text(result->suite), "name", text(result->name), "about",
-                     text(result->about), "status", tf_status_name(result->status), "reason",
+    return json_pack("{si ss ss ss ss ss ss ss si sI sI so so so so ss ss}", "version", TF_RESULT_VERSION,
+                     "file", text(result->file), "suite", text(result->suite), "name", text(result->name),
+                     "about", text(result->about), "status", tf_status_name(result->status), "reason",
                      text(result->reason), "seed", seed, "repeat", (int)result->repeat, "started_ns",
                      (json_int_t)result->started_realtime_ns, "duration_ns", (json_int_t)result->duration_ns,
                      "failures", failures_json(result), "programs", programs_json(result), "events",

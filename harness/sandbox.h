@@ -80,12 +80,12 @@ int tf_sandbox_sysctl(struct tf_sandbox *sandbox, const char *name, const char *
 
 /* One row of the socket table. */
 struct tf_net_socket {
-    uint8_t state;  /* TCP_ESTABLISHED, ...: netinet/tcp.h; a half-open one is TCP_SYN_RECV */
-    uint8_t family; /* of the socket: AF_INET or AF_INET6 */
+    uint8_t state;                  /* TCP_ESTABLISHED, ...: netinet/tcp.h; a half-open one is TCP_SYN_RECV */
+    uint8_t family;                 /* of the socket: AF_INET or AF_INET6 */
     struct tf_endpoint local, peer; /* IPv4-mapped addresses as IPv4 */
     uint32_t receive_queue, send_queue; /* bytes; of a listener: waiting connections, backlog */
-    uint64_t inode; /* 0: no descriptor holds it (TIME_WAIT, orphans) */
-    uint64_t cookie; /* SO_COOKIE; 0 where it was read from /proc */
+    uint64_t inode;                     /* 0: no descriptor holds it (TIME_WAIT, orphans) */
+    uint64_t cookie;                    /* SO_COOKIE; 0 where it was read from /proc */
 };
 
 /* "TIME_WAIT", "LISTEN", ...; NULL for what is no state. And back: 0. */

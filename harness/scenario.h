@@ -19,12 +19,12 @@ enum {
     TF_SCENARIO_BYTES = 1 << 20, /* of a file */
     TF_SCENARIO_DEPTH = 32,
     TF_SCENARIO_NODES = 50000,
-    TF_SCENARIO_KEYS = 1000,     /* in one mapping */
+    TF_SCENARIO_KEYS = 1000, /* in one mapping */
     TF_SCENARIO_CASES = 1000,
-    TF_SCENARIO_PROGRAMS = 32,   /* in one case */
-    TF_SCENARIO_STEPS = 256,     /* in one case */
-    TF_SCENARIO_NAMES = 64,      /* in one list of names, settings or conditions */
-    TF_SCENARIO_PORTS = 32,      /* named ones, in one case */
+    TF_SCENARIO_PROGRAMS = 32, /* in one case */
+    TF_SCENARIO_STEPS = 256,   /* in one case */
+    TF_SCENARIO_NAMES = 64,    /* in one list of names, settings or conditions */
+    TF_SCENARIO_PORTS = 32,    /* named ones, in one case */
 };
 
 #define TF_SECOND_NS UINT64_C(1000000000)
@@ -60,7 +60,14 @@ struct tf_fault {
 };
 
 enum tf_part { TF_PART_DEFAULT, TF_PART_SERVER, TF_PART_CLIENT };
-enum tf_ready { TF_READY_DEFAULT, TF_READY_LISTEN, TF_READY_NONE, TF_READY_STDOUT, TF_READY_STDERR, TF_READY_FILE };
+enum tf_ready {
+    TF_READY_DEFAULT,
+    TF_READY_LISTEN,
+    TF_READY_NONE,
+    TF_READY_STDOUT,
+    TF_READY_STDERR,
+    TF_READY_FILE
+};
 
 /* `given`, here and below: which keys the file has, as bits of their rows in
  * scenario_keys.c; line and column: where the mapping stands. */
@@ -75,18 +82,18 @@ struct tf_actor { /* a program of a scenario */
     struct tf_pair *env, *files;
     uint32_t env_count, files_count;
     char *stdin_text, *cwd;
-    int role;       /* enum tf_part; never the default once resolved */
-    int ready;      /* enum tf_ready; likewise */
+    int role;         /* enum tf_part; never the default once resolved */
+    int ready;        /* enum tf_ready; likewise */
     char *ready_text; /* regular expression, or file name */
-    int stop;       /* signal */
+    int stop;         /* signal */
     char **after;
     uint32_t after_count;
     bool shim;
 };
 
-struct tf_pattern { /* of events */
-    char *program;  /* in wait: {event: ...}; else NULL */
-    uint64_t calls; /* TF_BITs */
+struct tf_pattern {            /* of events */
+    char *program;             /* in wait: {event: ...}; else NULL */
+    uint64_t calls;            /* TF_BITs */
     bool has_error, any_error; /* error: given; any: whichever */
     int error;                 /* 0: none, success */
     bool has_result, has_opt;
@@ -177,7 +184,7 @@ struct tf_case {
     const char *name;  /* where the file is one case: the file's */
     const char *about; /* or NULL */
     int line, column;
-    struct tf_actor *actor; /* in the file's order; servers and clients mixed */
+    struct tf_actor *actor;   /* in the file's order; servers and clients mixed */
     struct tf_expect *expect; /* by actor */
     uint32_t actors;
     struct tf_step *steps; /* NULL: the default order */
@@ -205,7 +212,8 @@ struct tf_scenario {
 /* Reads a scenario. `path` is for messages and the default name. Returns NULL with
  * *error filled: "PATH:LINE:COLUMN: ...", line and column from 1, columns in
  * characters. */
-struct tf_scenario *tf_scenario_parse(const char *path, const char *text, size_t size, struct tf_error *error);
+struct tf_scenario *tf_scenario_parse(const char *path, const char *text, size_t size,
+                                      struct tf_error *error);
 
 /* The same from a file; at most TF_SCENARIO_BYTES of it are read. */
 struct tf_scenario *tf_scenario_load(const char *path, struct tf_error *error);

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int tf_canon_fail(const struct tf_canon *canon, const struct tf_node *node, size_t offset, const char *format, ...)
+int tf_canon_fail(const struct tf_canon *canon, const struct tf_node *node, size_t offset, const char *format,
+                  ...)
 {
     char message[sizeof(canon->error->text)];
     va_list list;
@@ -31,7 +32,8 @@ int tf_canon_unknown(const struct tf_canon *canon, const struct tf_node *node, c
 {
     const char *nearest = tf_nearest(node->text, node->length, words);
     if (nearest != NULL)
-        return tf_canon_fail(canon, node, 0, "unknown %s \"%.60s\"; did you mean \"%s\"?", what, node->text, nearest);
+        return tf_canon_fail(canon, node, 0, "unknown %s \"%.60s\"; did you mean \"%s\"?", what, node->text,
+                             nearest);
     char all[256] = "";
     size_t length = 0;
     for (size_t i = 0; words[i] != NULL && length < sizeof(all); i++)
@@ -101,6 +103,8 @@ struct snippet {
 
 static void append(struct snippet *snippet, const char *text)
 {
+    if (snippet->length == sizeof(snippet->text))
+        return; /* full */
     for (; *text != '\0' && snippet->length < sizeof(snippet->text) - 4; text++)
         snippet->text[snippet->length++] = *text == '\n' ? ' ' : *text;
     snippet->text[snippet->length] = '\0';
@@ -109,7 +113,7 @@ static void append(struct snippet *snippet, const char *text)
         while (snippet->length > 0 && (snippet->text[snippet->length - 1] & 0x80) != 0)
             snippet->length--;
         memcpy(snippet->text + snippet->length, "...", 4);
-        snippet->length = sizeof(snippet->text); /* full */
+        snippet->length = sizeof(snippet->text);
     }
 }
 
@@ -155,7 +159,8 @@ static const struct tf_key *find_key(const struct tf_mapping *shape, const char 
     return NULL;
 }
 
-static int unknown_key(const struct tf_canon *canon, const struct tf_mapping *shape, const struct tf_node *key)
+static int unknown_key(const struct tf_canon *canon, const struct tf_mapping *shape,
+                       const struct tf_node *key)
 {
     const char *words[64];
     size_t count = 0;
@@ -165,7 +170,8 @@ static int unknown_key(const struct tf_canon *canon, const struct tf_mapping *sh
     return tf_canon_unknown(canon, key, "key", words);
 }
 
-static int write_entry(const struct tf_canon *canon, const struct tf_mapping *shape, const struct tf_node *entry)
+static int write_entry(const struct tf_canon *canon, const struct tf_mapping *shape,
+                       const struct tf_node *entry)
 {
     const struct tf_key *key = find_key(shape, entry->key->text);
     if (key == NULL)
@@ -220,8 +226,11 @@ TF_WRITER(map)
 
 TF_WRITER(list)
 {
+    if (key->shape == &tf_case_shape && node->kind == TF_NODE_LIST && node->entries == 0)
+        return tf_canon_fail(canon, node, 0, "\"%s\" is empty", key->name);
     fprintf(canon->out, "\"%s\": [", key->name);
-    for (const struct tf_node *entry = tf_canon_first(node); entry != NULL; entry = tf_canon_next(node, entry)) {
+    for (const struct tf_node *entry = tf_canon_first(node); entry != NULL;
+         entry = tf_canon_next(node, entry)) {
         if (tf_canon_mapping(canon, key->shape, entry, NULL) != 0)
             return -1;
         fputs(",\n", canon->out);
@@ -238,9 +247,10 @@ TF_WRITER(named)
     fprintf(canon->out, "\"%s\": [", key->name);
     for (const struct tf_node *entry = node->first; entry != NULL; entry = entry->next) {
         if (!tf_name_valid(entry->key->text))
-            return tf_canon_fail(canon, entry->key, 0,
-                                 "\"%.70s\" is no name for a program; expected letters, digits, _ and -, at most 64",
-                                 entry->key->text);
+            return tf_canon_fail(
+                canon, entry->key, 0,
+                "\"%.70s\" is no name for a program; expected letters, digits, _ and -, at most 64",
+                entry->key->text);
         if (tf_node_is_null(entry))
             return tf_canon_fail(canon, entry->key, 0, "\"%s\" has no value", entry->key->text);
         if (tf_canon_mapping(canon, key->shape, entry, entry->key) != 0)

@@ -20,7 +20,8 @@ static int find(const struct check *check, const char *name, int line, int colum
 {
     int at = tf_case_actor(check->one, name);
     if (at < 0)
-        tf_scenario_refuse(check->one->file, line, column, check->error, "no program is called \"%.64s\"", name);
+        tf_scenario_refuse(check->one->file, line, column, check->error, "no program is called \"%.64s\"",
+                           name);
     return at;
 }
 
@@ -57,8 +58,8 @@ static int check_circles(const struct check *check)
     return 0;
 }
 
-static int check_patterns(const struct check *check, const struct tf_actor *actor, const struct tf_pattern *patterns,
-                          uint32_t count)
+static int check_patterns(const struct check *check, const struct tf_actor *actor,
+                          const struct tf_pattern *patterns, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
         if (patterns[i].rule > actor->faults_count)
@@ -67,14 +68,16 @@ static int check_patterns(const struct check *check, const struct tf_actor *acto
     return 0;
 }
 
-static int check_expect(const struct check *check, const struct tf_actor *actor, const struct tf_expect *expect)
+static int check_expect(const struct check *check, const struct tf_actor *actor,
+                        const struct tf_expect *expect)
 {
     if ((expect->exit_count > 0 || expect->exit_any) && expect->signal != 0)
         return REFUSE(check, expect, "\"%s\" can end with a status or by a signal, not both", actor->name);
     if (expect->within_ns > 0 && expect->after_ns > expect->within_ns)
         return REFUSE(check, expect, "\"%s\" cannot end after its \"within\"", actor->name);
     if (!actor->shim && (expect->events_count > 0 || expect->never_count > 0 || expect->says_fired))
-        return REFUSE(check, expect, "\"%s\" runs without the shim: it has no events and no faults", actor->name);
+        return REFUSE(check, expect, "\"%s\" runs without the shim: it has no events and no faults",
+                      actor->name);
     for (uint32_t i = 0; i < expect->never_count; i++)
         if ((expect->never[i].given & tf_key_bit(&tf_pattern_shape, "count")) != 0)
             return REFUSE(check, &expect->never[i], "\"count\" means nothing in never");
@@ -95,7 +98,8 @@ static int check_actor(const struct check *check, const struct tf_actor *actor)
     for (uint32_t i = 0; i < actor->faults_count; i++) {
         per_connection += strstr(actor->faults[i].text, "per=connection") != NULL;
         if (per_connection > TF_PER_CONNECTION_MAX)
-            return REFUSE(check, &actor->faults[i], "more than %d faults with per=connection", TF_PER_CONNECTION_MAX);
+            return REFUSE(check, &actor->faults[i], "more than %d faults with per=connection",
+                          TF_PER_CONNECTION_MAX);
     }
     return check_after(check, actor);
 }
@@ -103,7 +107,8 @@ static int check_actor(const struct check *check, const struct tf_actor *actor)
 /* ---- steps ---- */
 
 /* Programs that a step acts on must run, or have run, by then. */
-static int check_running(const struct check *check, const struct tf_step *step, char *const *names, uint32_t count)
+static int check_running(const struct check *check, const struct tf_step *step, char *const *names,
+                         uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         int at = find(check, names[i], step->line, step->column);
@@ -142,8 +147,8 @@ static int check_arming(const struct check *check, const struct tf_arming *armin
         if (armings[i].rule > 0)
             return REFUSE(check, &armings[i], "rule: \"%s\" has %u fault%s, not %u", actor->name,
                           actor->faults_count, actor->faults_count == 1 ? "" : "s", armings[i].rule);
-        return REFUSE(check, &armings[i], "rule: \"%.80s\" is not among the faults of \"%s\"", armings[i].rule_text,
-                      actor->name);
+        return REFUSE(check, &armings[i], "rule: \"%.80s\" is not among the faults of \"%s\"",
+                      armings[i].rule_text, actor->name);
     }
     return 0;
 }
@@ -176,8 +181,8 @@ static int check_wait(const struct check *check, const struct tf_step *step, con
     if (check_running(check, step, wait->exit, wait->exit_count) != 0 ||
         check_running(check, step, wait->listen, wait->listen_count) != 0 ||
         check_found(check, step, wait->out, wait->out_count) != 0 ||
-        check_found(check, step, wait->err, wait->err_count) != 0 || check_state(check, wait->state, true) != 0 ||
-        check_state(check, wait->gone, true) != 0)
+        check_found(check, step, wait->err, wait->err_count) != 0 ||
+        check_state(check, wait->state, true) != 0 || check_state(check, wait->gone, true) != 0)
         return -1;
     if (wait->event == NULL)
         return 0;
@@ -185,7 +190,8 @@ static int check_wait(const struct check *check, const struct tf_step *step, con
     if (at < 0 || check_running(check, step, &wait->event->program, 1) != 0)
         return -1;
     if (!check->one->actor[at].shim)
-        return REFUSE(check, wait->event, "\"%s\" runs without the shim: it has no events", wait->event->program);
+        return REFUSE(check, wait->event, "\"%s\" runs without the shim: it has no events",
+                      wait->event->program);
     return check_patterns(check, &check->one->actor[at], wait->event, 1);
 }
 

@@ -27,18 +27,22 @@ static const struct tf_key actor_keys[] = {
 const struct tf_mapping tf_actor_shape = {"a program", "run", false, actor_keys};
 
 static const struct tf_key pattern_keys[] = {
-    {"call", tf_write_calls, NULL, true},   {"error", tf_write_errno, NULL, false},
+    {"call", tf_write_calls, NULL, true},     {"error", tf_write_errno, NULL, false},
     {"result", tf_write_result, NULL, false}, {"role", tf_write_role, NULL, false},
-    {"opt", tf_write_option, NULL, false},  {"rule", tf_write_ordinal, NULL, false},
-    {"count", tf_write_count, NULL, false}, {0},
+    {"opt", tf_write_option, NULL, false},    {"rule", tf_write_ordinal, NULL, false},
+    {"count", tf_write_count, NULL, false},   {0},
 };
 const struct tf_mapping tf_pattern_shape = {"an event", "call", true, pattern_keys};
 
 static const struct tf_key event_keys[] = {
-    {"program", tf_write_name, NULL, true}, {"call", tf_write_calls, NULL, true},
-    {"error", tf_write_errno, NULL, false}, {"result", tf_write_result, NULL, false},
-    {"role", tf_write_role, NULL, false},   {"opt", tf_write_option, NULL, false},
-    {"rule", tf_write_ordinal, NULL, false}, {"count", tf_write_count, NULL, false},
+    {"program", tf_write_name, NULL, true},
+    {"call", tf_write_calls, NULL, true},
+    {"error", tf_write_errno, NULL, false},
+    {"result", tf_write_result, NULL, false},
+    {"role", tf_write_role, NULL, false},
+    {"opt", tf_write_option, NULL, false},
+    {"rule", tf_write_ordinal, NULL, false},
+    {"count", tf_write_count, NULL, false},
     {0},
 };
 const struct tf_mapping tf_event_shape = {"an event", NULL, true, event_keys};
@@ -61,9 +65,9 @@ static const struct tf_key expect_keys[] = {
 const struct tf_mapping tf_expect_shape = {"an expectation", NULL, false, expect_keys};
 
 static const struct tf_key state_keys[] = {
-    {"port", tf_write_port, NULL, false},   {"peer", tf_write_port, NULL, false},
+    {"port", tf_write_port, NULL, false},    {"peer", tf_write_port, NULL, false},
     {"state", tf_write_states, NULL, false}, {"count", tf_write_count, NULL, false},
-    {"within", tf_write_time, NULL, false}, {0},
+    {"within", tf_write_time, NULL, false},  {0},
 };
 const struct tf_mapping tf_state_shape = {"a state", NULL, true, state_keys};
 
@@ -108,14 +112,18 @@ static const struct tf_key sandbox_keys[] = {
 const struct tf_mapping tf_sandbox_shape = {"sandbox", NULL, false, sandbox_keys};
 
 /* What a file and a case have in common. */
-#define SETUP_KEYS                                                                                          \
-    {"about", tf_write_text, NULL, false}, {"tags", tf_write_names, NULL, false},                           \
-        {"programs", tf_write_named, &tf_actor_shape, false}, {"server", tf_write_server, &tf_actor_shape, false}, \
-        {"client", tf_write_server, &tf_actor_shape, false}, {"steps", tf_write_list, &tf_step_shape, false}, \
-        {"expect", tf_write_named, &tf_expect_shape, false}, {"needs", tf_write_texts, NULL, false},        \
-        {"timeout", tf_write_time, NULL, false}, {"seed", tf_write_seed, NULL, false},                      \
-        {"allow_unfired", tf_write_flag, NULL, false}, {"allow", tf_write_allow, NULL, false},              \
-        {"sandbox", tf_write_map, &tf_sandbox_shape, false}
+#define SETUP_KEYS                                                                                           \
+    {"about", tf_write_text, NULL, false}, {"tags", tf_write_names, NULL, false},                            \
+        {"programs", tf_write_named, &tf_actor_shape, false},                                                \
+        {"server", tf_write_server, &tf_actor_shape, false},                                                 \
+        {"client", tf_write_server, &tf_actor_shape, false},                                                 \
+        {"steps", tf_write_list, &tf_step_shape, false},                                                     \
+        {"expect", tf_write_named, &tf_expect_shape, false}, {"needs", tf_write_texts, NULL, false},         \
+        {"timeout", tf_write_time, NULL, false}, {"seed", tf_write_seed, NULL, false},                       \
+        {"allow_unfired", tf_write_flag, NULL, false}, {"allow", tf_write_allow, NULL, false},               \
+    {                                                                                                        \
+        "sandbox", tf_write_map, &tf_sandbox_shape, false                                                    \
+    }
 
 static const struct tf_key case_keys[] = {
     {"name", tf_write_text, NULL, true},
@@ -132,10 +140,20 @@ static const struct tf_key file_keys[] = {
 };
 const struct tf_mapping tf_file_shape = {"a scenario file", NULL, false, file_keys};
 
-const struct tf_mapping *const tf_shapes[] = {
-    &tf_file_shape,    &tf_case_shape,  &tf_actor_shape, &tf_expect_shape, &tf_step_shape,
-    &tf_wait_shape,    &tf_pattern_shape, &tf_event_shape, &tf_state_shape,  &tf_fault_shape,
-    &tf_arming_shape,  &tf_sandbox_shape, NULL,
+const struct tf_mapping *const tf_mappings[] = {
+    &tf_file_shape,
+    &tf_case_shape,
+    &tf_actor_shape,
+    &tf_expect_shape,
+    &tf_step_shape,
+    &tf_wait_shape,
+    &tf_pattern_shape,
+    &tf_event_shape,
+    &tf_state_shape,
+    &tf_fault_shape,
+    &tf_arming_shape,
+    &tf_sandbox_shape,
+    NULL,
 };
 
 uint64_t tf_key_bit(const struct tf_mapping *shape, const char *name)

@@ -6,6 +6,7 @@
 #ifndef TF_SCENARIO_KEYS_H
 #define TF_SCENARIO_KEYS_H
 
+#include "scenario_text.h"
 #include "scenario_yaml.h"
 
 #include <stdio.h>
@@ -26,9 +27,9 @@ struct tf_key {
 };
 
 struct tf_mapping {
-    const char *what;       /* "a program": for messages */
-    const char *short_key;  /* a value that is no mapping stands for this key; or NULL */
-    bool text;              /* the struct keeps how the file wrote it */
+    const char *what;      /* "a program": for messages */
+    const char *short_key; /* a value that is no mapping stands for this key; or NULL */
+    bool text;             /* the struct keeps how the file wrote it */
     const struct tf_key *keys;
 };
 
@@ -37,7 +38,7 @@ extern const struct tf_mapping tf_file_shape, tf_case_shape, tf_actor_shape, tf_
     tf_sandbox_shape;
 
 /* All of them; ends with NULL. */
-extern const struct tf_mapping *const tf_shapes[];
+extern const struct tf_mapping *const tf_mappings[];
 
 /* The bit of a key in `given`; 0 where the shape has no such key. */
 uint64_t tf_key_bit(const struct tf_mapping *shape, const char *name);
@@ -48,8 +49,8 @@ char *tf_canon_write(const struct tf_yaml *yaml, size_t *size, struct tf_error *
 
 /* ---- for the writers: scenario_canon.c ---- */
 
-int tf_canon_fail(const struct tf_canon *canon, const struct tf_node *node, size_t offset, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+int tf_canon_fail(const struct tf_canon *canon, const struct tf_node *node, size_t offset, const char *format,
+                  ...) __attribute__((format(printf, 4, 5)));
 int tf_canon_scalar(const struct tf_canon *canon, const struct tf_key *key, const struct tf_node *node,
                     const char *what);
 void tf_canon_string(const struct tf_canon *canon, const char *text);
@@ -62,13 +63,22 @@ int tf_canon_mapping(const struct tf_canon *canon, const struct tf_mapping *shap
 /* `word` was not found among `words`: an error that suggests or lists them. */
 int tf_canon_unknown(const struct tf_canon *canon, const struct tf_node *node, const char *what,
                      const char *const *words);
+/* What scenario_text.h found wrong with the text that stands at byte `skip` of a scalar. */
+int tf_canon_wrong(const struct tf_canon *canon, const struct tf_node *node, size_t skip,
+                   const struct tf_wrong *wrong);
+/* 0, or -1: there is a wrong substitution in it. */
+int tf_canon_subst(const struct tf_canon *canon, const struct tf_node *node, size_t skip);
+/* 0, or -1: it is no name for a file in {dir}. */
+int tf_canon_file(const struct tf_canon *canon, const struct tf_node *node);
+/* 0, or -1: more than TF_SCENARIO_NAMES entries. */
+int tf_canon_entries(const struct tf_canon *canon, const struct tf_key *key, const struct tf_node *node);
 /* Walks a value that is a list or stands for a list of one. */
 const struct tf_node *tf_canon_first(const struct tf_node *node);
 const struct tf_node *tf_canon_next(const struct tf_node *list, const struct tf_node *entry);
 
-/* ---- the writers: scenario_values.c ---- */
+/* ---- the writers: scenario_values.c, scenario_texts.c, scenario_terms.c ---- */
 
-#define TF_WRITER(name) \
+#define TF_WRITER(name)                                                                                      \
     int tf_write_##name(const struct tf_canon *canon, const struct tf_key *key, const struct tf_node *node)
 TF_WRITER(text);
 TF_WRITER(subst);

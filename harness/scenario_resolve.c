@@ -1,6 +1,7 @@
 #include "scenario_resolve.h"
 
 #include "scenario_keys.h"
+#include "scenario_yaml.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -16,7 +17,7 @@ int tf_scenario_refuse(const struct tf_scenario *scenario, int line, int column,
     va_start(list, format);
     vsnprintf(message, sizeof(message), format, list);
     va_end(list);
-    return tf_error_set(error, "%s:%d:%d: %s", scenario->path, line, column, message);
+    return tf_yaml_place_error(scenario->path, (struct tf_mark){line, column}, error, message);
 }
 
 /* ---- programs ---- */
@@ -74,7 +75,8 @@ static void overlay_actor(struct tf_actor *base, const struct tf_actor *over)
     base->column = over->column;
 }
 
-static int add_actor(struct tf_case *one, const struct tf_actor *actor, bool of_the_same, struct tf_error *error)
+static int add_actor(struct tf_case *one, const struct tf_actor *actor, bool of_the_same,
+                     struct tf_error *error)
 {
     int at = tf_case_actor(one, actor->name);
     if (at >= 0 && of_the_same)
@@ -86,8 +88,8 @@ static int add_actor(struct tf_case *one, const struct tf_actor *actor, bool of_
         return 0;
     }
     if (one->actors == TF_SCENARIO_PROGRAMS)
-        return tf_scenario_refuse(one->file, actor->line, actor->column, error, "more than %d programs in a case",
-                                  TF_SCENARIO_PROGRAMS);
+        return tf_scenario_refuse(one->file, actor->line, actor->column, error,
+                                  "more than %d programs in a case", TF_SCENARIO_PROGRAMS);
     one->actor[one->actors++] = *actor;
     return 0;
 }
@@ -239,8 +241,8 @@ static int merge_lists(struct tf_case *one, const struct tf_setup *file, const s
     one->needs = join(file->needs, file->needs_count, over->needs, over->needs_count);
     one->needs_count = file->needs_count + over->needs_count;
     one->allow = merge(file->allow, file->allow_count, over->allow, over->allow_count, &one->allow_count);
-    one->sysctl = merge(first->sysctl, first->sysctl_count, second->sysctl, second->sysctl_count,
-                        &one->sysctl_count);
+    one->sysctl =
+        merge(first->sysctl, first->sysctl_count, second->sysctl, second->sysctl_count, &one->sysctl_count);
     return one->tags == NULL || one->needs == NULL || one->allow == NULL || one->sysctl == NULL ? -1 : 0;
 }
 
@@ -305,8 +307,6 @@ int tf_scenario_resolve(struct tf_scenario *scenario, struct tf_error *error)
 {
     static const struct tf_setup nothing;
     struct tf_setup *file = scenario->setup;
-    if (GIVEN(tf_file_shape, file, "cases") && file->cases_count == 0)
-        return tf_scenario_refuse(scenario, file->line, file->column, error, "\"cases\" is empty");
     if (file->cases_count > TF_SCENARIO_CASES)
         return tf_scenario_refuse(scenario, file->line, file->column, error, "more than %d cases in a file",
                                   TF_SCENARIO_CASES);
@@ -321,7 +321,8 @@ int tf_scenario_resolve(struct tf_scenario *scenario, struct tf_error *error)
         return tf_error_set(error, "%s: out of memory", scenario->path);
     for (size_t i = 0; i < scenario->cases_count; i++) {
         scenario->cases[i].file = scenario;
-        if (resolve_case(&scenario->cases[i], file, file->cases_count > 0 ? &file->cases[i] : &nothing, error) != 0)
+        if (resolve_case(&scenario->cases[i], file, file->cases_count > 0 ? &file->cases[i] : &nothing,
+                         error) != 0)
             return -1;
     }
     return 0;

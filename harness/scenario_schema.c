@@ -28,8 +28,11 @@ static const cyaml_schema_field_t range_fields[] = {
 };
 
 static const cyaml_schema_field_t pair_fields[] = {
-    INT("line", tf_pair, line),   INT("column", tf_pair, column), TEXT("name", tf_pair, name),
-    TEXT("value", tf_pair, value), CYAML_FIELD_END,
+    INT("line", tf_pair, line),
+    INT("column", tf_pair, column),
+    TEXT("name", tf_pair, name),
+    TEXT("value", tf_pair, value),
+    CYAML_FIELD_END,
 };
 VALUE(pair, tf_pair, pair_fields);
 
@@ -196,7 +199,8 @@ static const cyaml_schema_field_t file_fields[] = {
     LIST("cases", tf_setup, cases, &one_case),
     CYAML_FIELD_END,
 };
-static const cyaml_schema_value_t file = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct tf_setup, file_fields)};
+static const cyaml_schema_value_t file = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct tf_setup, file_fields)};
 
 /* Keeps the first message. */
 static void keep_message(cyaml_log_t level, void *context, const char *format, va_list list)
@@ -225,8 +229,8 @@ struct tf_setup *tf_setup_load(const char *canonical, size_t size, struct tf_err
     struct tf_setup *setup = NULL;
     struct tf_error message = {.text = ""};
     const cyaml_config_t with = config(&message);
-    cyaml_err_t result = cyaml_load_data((const uint8_t *)canonical, size, &with, &file, (cyaml_data_t **)&setup,
-                                         NULL);
+    cyaml_err_t result =
+        cyaml_load_data((const uint8_t *)canonical, size, &with, &file, (cyaml_data_t **)&setup, NULL);
     if (result == CYAML_OK)
         return setup;
     tf_error_set(error, "internal error: %s (%.400s)", cyaml_strerror(result), message.text);

@@ -33,7 +33,8 @@ static const char *number(const char *at, const char *end, int64_t *value)
     return errno != 0 || rest > end ? NULL : rest;
 }
 
-int tf_range_parse(const char *text, size_t length, int64_t floor, struct tf_range *range, struct tf_wrong *wrong)
+int tf_range_parse(const char *text, size_t length, int64_t floor, struct tf_range *range,
+                   struct tf_wrong *wrong)
 {
     const char *end = text + length, *at = number(text, end, &range->min);
     if (at == NULL)
@@ -49,7 +50,8 @@ int tf_range_parse(const char *text, size_t length, int64_t floor, struct tf_ran
             return tf_wrong_set(wrong, (size_t)(second - text), "\"%.60s\" is no number", second);
     }
     if (at != end)
-        return tf_wrong_set(wrong, (size_t)(at - text), "\"%.60s\" is no count; expected N, N..M or N+", text);
+        return tf_wrong_set(wrong, (size_t)(at - text), "\"%.60s\" is no count; expected N, N..M or N+",
+                            text);
     if (range->min < floor)
         return tf_wrong_set(wrong, 0, "%lld is too small; the least is %lld", (long long)range->min,
                             (long long)floor);
@@ -78,7 +80,8 @@ int tf_signal_parse(const char *text, size_t length, int *signal, struct tf_wron
     const char *nearest = tf_nearest(text, length, tf_signal_words);
     if (nearest != NULL)
         return tf_wrong_set(wrong, 0, "unknown signal \"%.60s\"; did you mean \"%s\"?", text, nearest);
-    return tf_wrong_set(wrong, 0, "unknown signal \"%.60s\"; expected a name of signal(7), such as SIGTERM", text);
+    return tf_wrong_set(wrong, 0, "unknown signal \"%.60s\"; expected a name of signal(7), such as SIGTERM",
+                        text);
 }
 
 /* ---- words ---- */
@@ -117,8 +120,8 @@ static int one_word(const char *text, size_t length, size_t *at, char *out, stru
     return 0;
 }
 
-int tf_words_split(const char *text, size_t length, int (*word)(void *data, const char *word, size_t at), void *data,
-                   struct tf_wrong *wrong)
+int tf_words_split(const char *text, size_t length, int (*word)(void *data, const char *word, size_t at),
+                   void *data, struct tf_wrong *wrong)
 {
     char *out = malloc(length + 1);
     if (out == NULL)
@@ -155,7 +158,8 @@ static int check_repeats(const char *text, struct tf_wrong *wrong)
             }
         if (largest > REGEX_REPEATS || (product *= largest) > REGEX_REPEATS)
             return tf_wrong_set(wrong, (size_t)(brace - text),
-                                "too much repetition: all {..} together may ask for %d at most", REGEX_REPEATS);
+                                "too much repetition: all {..} together may ask for %d at most",
+                                REGEX_REPEATS);
     }
     return 0;
 }
@@ -229,7 +233,8 @@ static int put_port(struct output *out, const char *name, size_t from, const str
 static int put_value(struct output *out, const char *name, size_t from, enum tf_subst which,
                      const struct tf_values *values, struct tf_wrong *wrong)
 {
-    static const char *const all[] = {"port", "dir", "fixtures", "build", NULL}, *const ports[] = {"port", NULL};
+    static const char *const all[] = {"port", "dir", "fixtures", "build", NULL}, *const ports[] = {"port",
+                                                                                                   NULL};
     if (strcmp(name, "port") == 0 || strncmp(name, "port:", 5) == 0)
         return put_port(out, name + 4, from, values, wrong);
     const char *value = NULL;
@@ -240,13 +245,16 @@ static int put_value(struct output *out, const char *name, size_t from, enum tf_
     else if (which == TF_SUBST_ALL && strcmp(name, "build") == 0)
         value = values != NULL ? values->build : "/";
     if (value != NULL)
-        return put(out, value, strlen(value), from, true) != 0 ? tf_wrong_set(wrong, from, "out of memory") : 0;
+        return put(out, value, strlen(value), from, true) != 0 ? tf_wrong_set(wrong, from, "out of memory")
+                                                               : 0;
     const char *nearest = tf_nearest(name, strlen(name), which == TF_SUBST_ALL ? all : ports);
     if (nearest != NULL)
-        return tf_wrong_set(wrong, from, "unknown substitution \"{%.60s}\"; did you mean \"{%s}\"?", name, nearest);
-    return tf_wrong_set(wrong, from, "unknown substitution \"{%.60s}\"; expected %s; a brace itself is written {{",
-                        name, which == TF_SUBST_ALL ? "{port}, {port:NAME}, {dir}, {fixtures} or {build}"
-                                                    : "{port} or {port:NAME}");
+        return tf_wrong_set(wrong, from, "unknown substitution \"{%.60s}\"; did you mean \"{%s}\"?", name,
+                            nearest);
+    return tf_wrong_set(wrong, from,
+                        "unknown substitution \"{%.60s}\"; expected %s; a brace itself is written {{", name,
+                        which == TF_SUBST_ALL ? "{port}, {port:NAME}, {dir}, {fixtures} or {build}"
+                                              : "{port} or {port:NAME}");
 }
 
 char *tf_subst(const char *text, enum tf_subst which, const struct tf_values *values, size_t **map,

@@ -19,10 +19,12 @@ struct tf_wrong {
 };
 
 /* Fills *wrong; returns -1. */
-int tf_wrong_set(struct tf_wrong *wrong, size_t at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int tf_wrong_set(struct tf_wrong *wrong, size_t at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* "2", "1..3", "1+". `floor` is the least that is allowed. */
-int tf_range_parse(const char *text, size_t length, int64_t floor, struct tf_range *range, struct tf_wrong *wrong);
+int tf_range_parse(const char *text, size_t length, int64_t floor, struct tf_range *range,
+                   struct tf_wrong *wrong);
 
 /* The other way: into `out`. */
 void tf_range_format(struct tf_range range, char *out, size_t size);
@@ -37,8 +39,8 @@ int tf_signal_parse(const char *text, size_t length, int *signal, struct tf_wron
 
 /* Calls `word` for each word of a command line: blanks, ' " and \ as in a shell,
  * nothing else of it. `at` is where the word begins. Stops at -1. */
-int tf_words_split(const char *text, size_t length, int (*word)(void *data, const char *word, size_t at), void *data,
-                   struct tf_wrong *wrong);
+int tf_words_split(const char *text, size_t length, int (*word)(void *data, const char *word, size_t at),
+                   void *data, struct tf_wrong *wrong);
 
 /* Compiles a POSIX extended expression as scenarios mean it (^ and $ match at
  * lines). Refuses repetitions that would take regcomp(3) gigabytes. */

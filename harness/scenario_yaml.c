@@ -1,5 +1,6 @@
 #include "scenario_yaml.h"
 
+#include "result.h"
 #include "scenario.h"
 
 #include <stdarg.h>
@@ -22,14 +23,27 @@ struct reader {
     size_t nodes;
 };
 
-int tf_yaml_error(const struct tf_yaml *yaml, struct tf_mark mark, struct tf_error *error, const char *format, ...)
+int tf_yaml_place_error(const char *path, struct tf_mark mark, struct tf_error *error, const char *message)
+{
+    /* What is quoted from the file may hold anything. */
+    char *clean = tf_text_clean(message, strlen(message), sizeof(error->text), false);
+    for (char *at = clean; clean != NULL && *at != '\0'; at++)
+        *at = *at == '\n' || *at == '\t' ? ' ' : *at;
+    tf_error_set(error, "%s:%d:%d: %s", path, mark.line, mark.column,
+                 clean != NULL ? clean : "out of memory");
+    free(clean);
+    return -1;
+}
+
+int tf_yaml_error(const struct tf_yaml *yaml, struct tf_mark mark, struct tf_error *error, const char *format,
+                  ...)
 {
     char message[sizeof(error->text)];
     va_list list;
     va_start(list, format);
     vsnprintf(message, sizeof(message), format, list);
     va_end(list);
-    return tf_error_set(error, "%s:%d:%d: %s", yaml->path, mark.line, mark.column, message);
+    return tf_yaml_place_error(yaml->path, mark, error, message);
 }
 
 static void *allocate(struct tf_yaml *yaml, size_t size)
@@ -54,31 +68,18 @@ static int no_memory(struct reader *reader)
 
 /* ---- the bytes, before YAML sees them ---- */
 
-/* How long the UTF-8 character at `at` is; 0 where there is none. */
-static size_t character(const unsigned char *at, size_t left)
-{
-    size_t length = at[0] < 0x80 ? 1 : at[0] >= 0xf0 && at[0] < 0xf5 ? 4 : at[0] >= 0xe0 && at[0] < 0xf0 ? 3
-                    : at[0] >= 0xc2 && at[0] < 0xe0                   ? 2
-                                                                      : 0;
-    if (length == 0 || length > left)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    return length;
-}
-
 static int check_bytes(const struct tf_yaml *yaml, struct tf_error *error)
 {
     struct tf_mark mark = {1, 1};
     for (size_t i = 0; i < yaml->source_size;) {
         const unsigned char *at = (const unsigned char *)yaml->source + i;
-        size_t length = character(at, yaml->source_size - i);
+        size_t length = tf_yaml_character(at, yaml->source_size - i);
         if (length == 0)
             return tf_yaml_error(yaml, mark, error, "byte 0x%02x is not UTF-8 text", *at);
         if ((*at < 0x20 && *at != '\n' && *at != '\r' && *at != '\t') || *at == 0x7f)
             return tf_yaml_error(yaml, mark, error, "byte 0x%02x has no place in a text file", *at);
-        mark = *at == '\n' ? (struct tf_mark){mark.line + 1, 1} : (struct tf_mark){mark.line, mark.column + 1};
+        mark =
+            *at == '\n' ? (struct tf_mark){mark.line + 1, 1} : (struct tf_mark){mark.line, mark.column + 1};
         i += length;
     }
     return 0;
@@ -99,7 +100,7 @@ static int syntax_error(struct reader *reader)
     const char *hint = "";
     if (strstr(problem, "expected ',' or '}'") || strstr(problem, "did not find expected key") ||
         strstr(problem, "did not find expected '-'"))
-        hint = "; a value that begins with { [ % @ ` & * ! or holds \": \" must be quoted";
+        hint = "; check the indentation, and quote a value that begins with { [ % @ ` & * ! or holds \": \"";
     else if (strstr(problem, "cannot start any token"))
         hint = "; quote the value (and indent with blanks, not with tabs)";
     if (parser->context != NULL)
@@ -129,8 +130,8 @@ static int refuse_decoration(struct reader *reader, const yaml_event_t *event)
     }
     struct tf_mark mark = mark_of(event->start_mark);
     if (anchor != NULL)
-        return tf_yaml_error(reader->yaml, mark, reader->error, "anchor \"&%.60s\": anchors are not allowed here",
-                             (const char *)anchor);
+        return tf_yaml_error(reader->yaml, mark, reader->error,
+                             "anchor \"&%.60s\": anchors are not allowed here", (const char *)anchor);
     if (tag != NULL)
         return tf_yaml_error(reader->yaml, mark, reader->error, "tag \"%.60s\": tags are not allowed here",
                              (const char *)tag);
@@ -168,14 +169,15 @@ static int refuse_duplicate(struct reader *reader, const struct tf_node *map, co
     return 0;
 }
 
-static const struct tf_node *read_key(struct reader *reader, const struct tf_node *map, const yaml_event_t *event,
-                                      int depth)
+static const struct tf_node *read_key(struct reader *reader, const struct tf_node *map,
+                                      const yaml_event_t *event, int depth)
 {
     struct tf_node *key = read_node(reader, event, depth);
     if (key == NULL)
         return NULL;
     if (key->kind != TF_NODE_SCALAR) {
-        tf_yaml_error(reader->yaml, key->mark, reader->error, "a key must be a string, not %s", tf_node_kind(key));
+        tf_yaml_error(reader->yaml, key->mark, reader->error, "a key must be a string, not %s",
+                      tf_node_kind(key));
         return NULL;
     }
     if (key->plain && strcmp(key->text, "<<") == 0) {
@@ -183,7 +185,8 @@ static const struct tf_node *read_key(struct reader *reader, const struct tf_nod
         return NULL;
     }
     if (map->entries == TF_SCENARIO_KEYS) {
-        tf_yaml_error(reader->yaml, key->mark, reader->error, "more than %d keys in one mapping", TF_SCENARIO_KEYS);
+        tf_yaml_error(reader->yaml, key->mark, reader->error, "more than %d keys in one mapping",
+                      TF_SCENARIO_KEYS);
         return NULL;
     }
     return refuse_duplicate(reader, map, key) != 0 ? NULL : key;
@@ -229,11 +232,13 @@ static struct tf_node *read_node(struct reader *reader, const yaml_event_t *even
     if (refuse_decoration(reader, event) != 0)
         return NULL;
     if (depth > TF_SCENARIO_DEPTH) {
-        tf_yaml_error(reader->yaml, mark, reader->error, "nested more than %d levels deep", TF_SCENARIO_DEPTH);
+        tf_yaml_error(reader->yaml, mark, reader->error, "nested more than %d levels deep",
+                      TF_SCENARIO_DEPTH);
         return NULL;
     }
     if (++reader->nodes > TF_SCENARIO_NODES) {
-        tf_yaml_error(reader->yaml, mark, reader->error, "more than %d values in one file", TF_SCENARIO_NODES);
+        tf_yaml_error(reader->yaml, mark, reader->error, "more than %d values in one file",
+                      TF_SCENARIO_NODES);
         return NULL;
     }
     struct tf_node *node = allocate(reader->yaml, sizeof(*node));
@@ -276,11 +281,13 @@ static int read_document(struct reader *reader)
     return expect_event(reader, YAML_STREAM_END_EVENT, "a second document: a file holds one scenario");
 }
 
-int tf_yaml_parse(struct tf_yaml *yaml, const char *path, const char *text, size_t size, struct tf_error *error)
+int tf_yaml_parse(struct tf_yaml *yaml, const char *path, const char *text, size_t size,
+                  struct tf_error *error)
 {
     *yaml = (struct tf_yaml){.path = path, .source = text, .source_size = size};
     if (size > TF_SCENARIO_BYTES)
-        return tf_yaml_error(yaml, (struct tf_mark){1, 1}, error, "larger than %d KiB", TF_SCENARIO_BYTES / 1024);
+        return tf_yaml_error(yaml, (struct tf_mark){1, 1}, error, "larger than %d KiB",
+                             TF_SCENARIO_BYTES / 1024);
     if (check_bytes(yaml, error) != 0)
         return -1;
     struct reader reader = {.yaml = yaml, .error = error};
@@ -301,69 +308,6 @@ void tf_yaml_free(struct tf_yaml *yaml)
         yaml->blocks = next;
     }
     yaml->root = NULL;
-}
-
-/* ---- places inside a scalar ---- */
-
-/* The source at a mark, or NULL. */
-static const char *source_at(const struct tf_yaml *yaml, struct tf_mark mark)
-{
-    const char *at = yaml->source, *end = at + yaml->source_size;
-    for (int line = 1; line < mark.line && at < end; line++) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        if (newline == NULL)
-            return NULL;
-        at = newline + 1;
-    }
-    for (int column = 1; column < mark.column && at < end; column++)
-        at += character((const unsigned char *)at, (size_t)(end - at));
-    return at < end ? at : NULL;
-}
-
-/* How many bytes of source one piece of a quoted scalar takes, and how many bytes
- * of text it stands for. */
-static size_t piece(const char *at, size_t left, char quote, size_t *stands_for)
-{
-    *stands_for = character((const unsigned char *)at, left);
-    if (quote == '\'' && left > 1 && at[0] == '\'' && at[1] == '\'') {
-        *stands_for = 1;
-        return 2;
-    }
-    if (quote != '"' || at[0] != '\\' || left < 2)
-        return *stands_for;
-    *stands_for = 1;
-    size_t digits = at[1] == 'x' ? 2 : at[1] == 'u' ? 4 : at[1] == 'U' ? 8 : 0;
-    if (digits > 0 && left >= 2 + digits) {
-        char number[9] = {0};
-        memcpy(number, at + 2, digits);
-        unsigned long code = strtoul(number, NULL, 16);
-        *stands_for = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    }
-    return 2 + digits;
-}
-
-struct tf_mark tf_yaml_place(const struct tf_yaml *yaml, const struct tf_node *node, size_t offset)
-{
-    struct tf_mark mark = node->mark;
-    const char *at = source_at(yaml, mark);
-    if (!node->one_line || at == NULL)
-        return mark;
-    const char *end = yaml->source + yaml->source_size;
-    char quote = node->plain ? '\0' : *at;
-    if (quote != '\0') {
-        at++;
-        mark.column++;
-    }
-    for (size_t text = 0; text < offset && at < end && *at != '\n';) {
-        size_t stands_for, length = piece(at, (size_t)(end - at), quote, &stands_for);
-        if (length == 0 || length > (size_t)(end - at) || text + stands_for > offset)
-            break;
-        for (size_t i = 0; i < length; i += character((const unsigned char *)at + i, (size_t)(end - at) - i))
-            mark.column++;
-        at += length;
-        text += stands_for;
-    }
-    return mark;
 }
 
 bool tf_node_is_null(const struct tf_node *node)

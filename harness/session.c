@@ -15,8 +15,6 @@
 
 #define GRACE_NS UINT64_C(2000000000)
 
-extern char **environ;
-
 struct tf_session {
     struct tf_session_options options;
     struct tf_session_dir dir;
@@ -46,7 +44,8 @@ struct tf_segment *tf_session_segment(const struct tf_session *session)
     return tf_collect_segment(session->collect);
 }
 
-struct tf_session *tf_session_new(const struct tf_session_options *options, bool *usage, struct tf_error *error)
+struct tf_session *tf_session_new(const struct tf_session_options *options, bool *usage,
+                                  struct tf_error *error)
 {
     struct tf_session *session = calloc(1, sizeof *session);
     *usage = false;
@@ -69,6 +68,7 @@ struct tf_session *tf_session_new(const struct tf_session_options *options, bool
                                          .jsonl_path = options->output ? session->dir.jsonl : NULL,
                                          .blocked = options->blocked,
                                          .on_event = options->on_event,
+                                         .on_drained = options->on_drained,
                                          .data = options->data};
     session->collect = tf_collect_open(&collect, error);
     if (!session->collect)
@@ -211,7 +211,8 @@ static json_t *text_of(const char *bytes)
     return text ? text : json_string("(not UTF-8)");
 }
 
-int tf_session_record(const struct tf_session *session, const char *command, int status, struct tf_error *error)
+int tf_session_record(const struct tf_session *session, const char *command, int status,
+                      struct tf_error *error)
 {
     const struct tf_plan *plan = session->options.plan;
     if (!session->options.output)
@@ -221,11 +222,10 @@ int tf_session_record(const struct tf_session *session, const char *command, int
         json_array_append_new(words, text_of(*word));
     for (uint32_t i = 0; i < plan->rules; i++) {
         const struct tf_rule_state *state = &tf_session_segment(session)->state[i];
-        json_array_append_new(rules,
-                              json_pack("{s:o, s:I, s:I, s:I}", "text", text_of(plan->rule[i].text), "counted",
-                                        (json_int_t)atomic_load(&state->counted), "fired",
-                                        (json_int_t)atomic_load(&state->fired), "undelivered",
-                                        (json_int_t)atomic_load(&state->undelivered)));
+        json_array_append_new(rules, json_pack("{s:o, s:I, s:I, s:I}", "text", text_of(plan->rule[i].text),
+                                               "counted", (json_int_t)atomic_load(&state->counted), "fired",
+                                               (json_int_t)atomic_load(&state->fired), "undelivered",
+                                               (json_int_t)atomic_load(&state->undelivered)));
     }
     json_t *run = json_pack("{s:s, s:s, s:o, s:o, s:I, s:o}", "tcpfault", TF_VERSION, "subcommand", command,
                             "command", words, "rules", rules, "seed", (json_int_t)plan->seed, "status",
@@ -251,7 +251,8 @@ void tf_session_free(struct tf_session *session)
             uv_close((uv_handle_t *)&session->signals, on_closed);
         tf_program_free(session->program);
         tf_sandbox_free(session->sandbox);
-        uv_run(&session->loop, UV_RUN_DEFAULT);
+        while (uv_run(&session->loop, UV_RUN_DEFAULT)) /* a uv_stop may be pending */
+            ;
         uv_loop_close(&session->loop);
     }
     if (session->signal_fd >= 0) {

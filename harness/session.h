@@ -17,13 +17,14 @@
 struct tf_session_options {
     char *const *argv;
     const struct tf_plan *plan;
-    const char *output;     /* --output, or NULL: a private directory, removed at the end */
-    const char *control;    /* --control, or NULL */
-    bool sandbox;           /* --sandbox */
-    uint64_t timeout_ns;    /* 0: none */
-    uint64_t for_ns;        /* 0: none */
-    bool blocked;           /* as in struct tf_collect_options */
+    const char *output;  /* --output, or NULL: a private directory, removed at the end */
+    const char *control; /* --control, or NULL */
+    bool sandbox;        /* --sandbox */
+    uint64_t timeout_ns; /* 0: none */
+    uint64_t for_ns;     /* 0: none */
+    bool blocked;        /* as in struct tf_collect_options */
     void (*on_event)(void *data, enum tf_collect_what what, const struct tf_event *event);
+    void (*on_drained)(void *data); /* as in struct tf_collect_options */
     void *data;
 };
 
@@ -37,7 +38,8 @@ struct tf_session_result {
 struct tf_session;
 
 /* NULL with *error filled: exit status 3, or 2 where *usage is set. */
-struct tf_session *tf_session_new(const struct tf_session_options *options, bool *usage, struct tf_error *error);
+struct tf_session *tf_session_new(const struct tf_session_options *options, bool *usage,
+                                  struct tf_error *error);
 
 const struct tf_preflight *tf_session_preflight(const struct tf_session *session);
 struct tf_segment *tf_session_segment(const struct tf_session *session);
@@ -47,7 +49,8 @@ int tf_session_run(struct tf_session *session, struct tf_session_result *result,
 
 /* With an output directory: writes run.json in it. `status` -1: not known yet.
  * `command`: the subcommand's name. 0 or -1. */
-int tf_session_record(const struct tf_session *session, const char *command, int status, struct tf_error *error);
+int tf_session_record(const struct tf_session *session, const char *command, int status,
+                      struct tf_error *error);
 
 void tf_session_free(struct tf_session *session);
 

@@ -35,7 +35,8 @@ static void remove_stale(const char *parent)
     for (struct dirent *entry; (entry = readdir(directory));) {
         char path[PATH_MAX], segment[PATH_MAX + 32];
         struct stat status;
-        if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) || strlen(entry->d_name) != strlen(PREFIX "XXXXXX") ||
+        if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) ||
+            strlen(entry->d_name) != strlen(PREFIX "XXXXXX") ||
             snprintf(path, sizeof path, "%s/%s", parent, entry->d_name) >= (int)sizeof path)
             continue;
         snprintf(segment, sizeof segment, "%s/" SEGMENT, path);

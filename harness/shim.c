@@ -13,6 +13,7 @@
 #endif
 
 #define NAME "libtcpfault.so"
+#define RELATIVE "../lib/tcpfault/" NAME /* where an installed tree has it, wherever it lies */
 
 static int accept_path(const char *found, char *path, size_t size, struct tf_error *error)
 {
@@ -20,7 +21,8 @@ static int accept_path(const char *found, char *path, size_t size, struct tf_err
     if (!realpath(found, real))
         return tf_error_errno(error, errno, "%.300s", found);
     if (strpbrk(real, " :\t\n"))
-        return tf_error_set(error, "%.300s: LD_PRELOAD cannot name a path with a blank or a colon in it", real);
+        return tf_error_set(error, "%.300s: LD_PRELOAD cannot name a path with a blank or a colon in it",
+                            real);
     if (strlen(real) >= size)
         return tf_error_set(error, "the path of " NAME " is too long");
     strcpy(path, real);
@@ -33,17 +35,21 @@ int tf_shim_find(char *path, size_t size, struct tf_error *error)
     const char *named = getenv("TCPFAULT_LIB");
     if (named && *named)
         return accept_path(named, path, size, error);
-    ssize_t length = readlink("/proc/self/exe", beside, sizeof beside - sizeof NAME - 1);
+    ssize_t length = readlink("/proc/self/exe", beside, sizeof beside - sizeof RELATIVE - 1);
     if (length > 0) {
+        static const char *const places[] = {NAME, RELATIVE};
         beside[length] = 0;
-        char *base = strrchr(beside, '/');
-        strcpy(base + 1, NAME);
-        if (!access(beside, R_OK))
-            return accept_path(beside, path, size, error);
+        char *base = strrchr(beside, '/') + 1;
+        for (int i = 0; i < 2; i++) {
+            strcpy(base, places[i]);
+            if (!access(beside, R_OK))
+                return accept_path(beside, path, size, error);
+        }
     }
     if (!access(TF_LIBDIR "/" NAME, R_OK))
         return accept_path(TF_LIBDIR "/" NAME, path, size, error);
-    return tf_error_set(error, NAME " is neither beside this program nor in " TF_LIBDIR "; TCPFAULT_LIB can name it");
+    return tf_error_set(error, NAME " is neither beside this program nor in " TF_LIBDIR
+                                    "; TCPFAULT_LIB can name it");
 }
 
 static bool is_name(const char *variable, const char *name)
@@ -94,7 +100,8 @@ struct block {
     bool failed;
 };
 
-static void put(struct block *block, const char *name, const char *value, const char *separator, const char *more)
+static void put(struct block *block, const char *name, const char *value, const char *separator,
+                const char *more)
 {
     size_t need = strlen(name) + strlen(value) + strlen(separator) + strlen(more) + 1;
     if (block->room - block->length < need) {
@@ -107,7 +114,8 @@ static void put(struct block *block, const char *name, const char *value, const 
         block->text = text;
         block->room = room;
     }
-    block->length += (size_t)sprintf(block->text + block->length, "%s%s%s%s", name, value, separator, more) + 1;
+    block->length +=
+        (size_t)sprintf(block->text + block->length, "%s%s%s%s", name, value, separator, more) + 1;
     block->count++;
 }
 

@@ -15,7 +15,7 @@ static const char *const roles[] = {
 
 static void set(json_t *object, const char *key, json_t *value)
 {
-    json_object_set_new(object, key, value);
+    json_object_set_new_nocheck(object, key, value);
 }
 
 static void set_endpoint(json_t *object, const char *key, const struct tf_endpoint *endpoint)
@@ -24,7 +24,7 @@ static void set_endpoint(json_t *object, const char *key, const struct tf_endpoi
     if (!endpoint->family)
         return;
     tf_show_endpoint(endpoint, text, sizeof text);
-    set(object, key, json_string(text));
+    set(object, key, json_string_nocheck(text));
 }
 
 /* JSON has no bytes: text where it is ASCII, with the escapes of the line. */
@@ -35,7 +35,7 @@ static void set_data(json_t *object, const struct tf_event *event)
         return;
     size_t length = event->data_length < TF_EVENT_DATA ? event->data_length : TF_EVENT_DATA;
     tf_show_quote(event->data, length, 0, quoted, sizeof quoted);
-    set(object, "data", json_stringn(quoted + 1, strlen(quoted) - 2));
+    set(object, "data", json_stringn_nocheck(quoted + 1, strlen(quoted) - 2));
     if (event->flags & TF_EVENT_DATA_CUT)
         set(object, "data_cut", json_true());
 }
@@ -45,7 +45,7 @@ static json_t *effects_list(uint32_t effects)
     json_t *list = json_array();
     for (int effect = 0; effect < TF_EFFECTS; effect++) {
         if (effects & 1U << effect)
-            json_array_append_new(list, json_string(tf_effect_name(effect)));
+            json_array_append_new(list, json_string_nocheck(tf_effect_name(effect)));
     }
     return list;
 }
@@ -61,7 +61,7 @@ static void set_rule(json_t *object, const struct tf_segment *segment, const str
     set(object, "effects", effects_list(event->effects));
     set(object, "fired", json_boolean(event->flags & TF_EVENT_FIRED));
     if (event->reason)
-        set(object, "reason", json_string(tf_show_reason(event->reason)));
+        set(object, "reason", json_string_nocheck(tf_show_reason(event->reason)));
 }
 
 static void set_site(json_t *object, const struct tf_segment *segment, const struct tf_event *event)
@@ -73,7 +73,7 @@ static void set_site(json_t *object, const struct tf_segment *segment, const str
     if (tf_show_module(segment, event->module, name, sizeof name))
         set(site, "module", json_string(name));
     snprintf(offset, sizeof offset, "0x%" PRIx64, event->caller);
-    set(site, "offset", json_string(offset));
+    set(site, "offset", json_string_nocheck(offset));
     set(object, "site", site);
 }
 
@@ -81,8 +81,10 @@ static json_t *arguments_list(const struct tf_event *event)
 {
     json_t *list = json_array();
     char text[ARGUMENT_TEXT];
-    for (int i = 0; tf_show_argument(event, i, text, sizeof text) >= 0; i++)
-        json_array_append_new(list, json_string(text));
+    for (int i = 0; tf_show_argument(event, i, text, sizeof text) >= 0; i++) {
+        if (*text)
+            json_array_append_new(list, json_string_nocheck(text));
+    }
     return list;
 }
 
@@ -96,7 +98,7 @@ json_t *tf_show_event_json(const struct tf_segment *segment, const struct tf_eve
     set(object, "time_ns", json_integer((json_int_t)real_ns));
     set(object, "pid", json_integer(event->pid));
     set(object, "tid", json_integer(event->tid));
-    set(object, "call", json_string(event->call < TF_CALLS ? tf_call_info[event->call].name : "?"));
+    set(object, "call", json_string_nocheck(event->call < TF_CALLS ? tf_call_info[event->call].name : "?"));
     if (event->call < TF_CALLS)
         set(object, "args", arguments_list(event));
     if (event->fd >= 0)
@@ -106,7 +108,7 @@ json_t *tf_show_event_json(const struct tf_segment *segment, const struct tf_eve
     if (event->conn)
         set(object, "conn", json_integer(event->conn));
     if (event->role > TF_ROLE_NONE && event->role <= TF_ROLE_LISTENER)
-        set(object, "role", json_string(roles[event->role]));
+        set(object, "role", json_string_nocheck(roles[event->role]));
     set_endpoint(object, "local", &event->local);
     set_endpoint(object, "peer", &event->peer);
     if (event->flags & TF_EVENT_NONBLOCKING)
@@ -116,7 +118,7 @@ json_t *tf_show_event_json(const struct tf_segment *segment, const struct tf_eve
         set(object, "result", json_integer(event->result));
         const char *name = event->error ? tf_errno_name(event->error) : NULL;
         if (event->error)
-            set(object, "errno", name ? json_string(name) : json_integer(event->error));
+            set(object, "errno", name ? json_string_nocheck(name) : json_integer(event->error));
     } else {
         set(object, "unfinished", json_true());
     }

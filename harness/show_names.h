@@ -9,16 +9,16 @@
 
 enum tf_names {
     TF_NAMES_DOMAIN,
-    TF_NAMES_TYPE,     /* with SOCK_NONBLOCK and SOCK_CLOEXEC */
-    TF_NAMES_ACCEPT,   /* accept4's flags */
+    TF_NAMES_TYPE,   /* with SOCK_NONBLOCK and SOCK_CLOEXEC */
+    TF_NAMES_ACCEPT, /* accept4's flags */
     TF_NAMES_PROTOCOL,
     TF_NAMES_LEVEL,
-    TF_NAMES_HOW,      /* shutdown */
-    TF_NAMES_MSG,      /* MSG_* */
+    TF_NAMES_HOW, /* shutdown */
+    TF_NAMES_MSG, /* MSG_* */
     TF_NAMES_SPLICE,
-    TF_NAMES_RWF,      /* preadv2, pwritev2 */
-    TF_NAMES_OPEN,     /* O_*: F_SETFL, dup3 */
-    TF_NAMES_EPOLL,    /* epoll_ctl's operation */
+    TF_NAMES_RWF,   /* preadv2, pwritev2 */
+    TF_NAMES_OPEN,  /* O_*: F_SETFL, dup3 */
+    TF_NAMES_EPOLL, /* epoll_ctl's operation */
     TF_NAMES_FCNTL,
     TF_NAMES_IOCTL,
 };

@@ -118,8 +118,8 @@ static void reset_signals(const struct tf_supervisor_start *start)
     sigprocmask(SIG_SETMASK, start->interactive ? start->mask : &none, NULL);
 }
 
-static _Noreturn void become_program(const struct supervisor *self, const int *fds, const struct tf_request *request,
-                                     int report_fd)
+static _Noreturn void become_program(const struct supervisor *self, const int *fds,
+                                     const struct tf_request *request, int report_fd)
 {
     /* If the supervisor is killed from outside, at least its children go too. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -290,7 +290,8 @@ static void drop_descriptors(int keep)
     size_t count = 0;
     for (struct dirent *entry; (entry = readdir(directory)) && count < sizeof doomed / sizeof *doomed;) {
         int fd = atoi(entry->d_name);
-        if (entry->d_name[0] != '.' && fd != keep && fd != dirfd(directory) && fcntl(fd, F_GETFD) & FD_CLOEXEC)
+        if (entry->d_name[0] != '.' && fd != keep && fd != dirfd(directory) &&
+            fcntl(fd, F_GETFD) & FD_CLOEXEC)
             doomed[count++] = fd;
     }
     closedir(directory);

@@ -20,10 +20,10 @@ enum tf_request_kind {
 
 struct tf_request {
     uint32_t kind;
-    uint32_t id;     /* of the program, from 1: the tool chooses it */
+    uint32_t id; /* of the program, from 1: the tool chooses it */
     int32_t signal;
-    bool group;      /* TF_REQUEST_SIGNAL: to the process group that it leads */
-    bool has_std[3]; /* TF_REQUEST_SPAWN: which of 0, 1, 2 are sent along */
+    bool group;                 /* TF_REQUEST_SIGNAL: to the process group that it leads */
+    bool has_std[3];            /* TF_REQUEST_SPAWN: which of 0, 1, 2 are sent along */
     char name[128], value[128]; /* TF_REQUEST_SYSCTL */
 };
 
@@ -59,7 +59,7 @@ struct tf_supervisor_start {
     enum tf_sandbox_kind kind;
     bool interactive;
     int socket_fd;
-    pid_t tool; /* who starts it */
+    pid_t tool;           /* who starts it */
     const sigset_t *mask; /* what programs start with, where interactive */
 };
 
@@ -77,15 +77,15 @@ int tf_sandbox_ask(struct tf_sandbox *sandbox, const struct tf_request *request,
 
 /* A program whose TF_NOTICE_EXITED is wanted; the loop stays alive for it until
  * that was delivered or it is forgotten. Returns its id, or 0: out of memory. */
-uint32_t tf_sandbox_expect(struct tf_sandbox *sandbox, void (*exited)(void *data, const struct tf_notice *notice),
-                           void *data);
+uint32_t tf_sandbox_expect(struct tf_sandbox *sandbox,
+                           void (*exited)(void *data, const struct tf_notice *notice), void *data);
 void tf_sandbox_forget(struct tf_sandbox *sandbox, uint32_t id);
 
 uv_loop_t *tf_sandbox_loop(const struct tf_sandbox *sandbox);
 bool tf_sandbox_interactive(const struct tf_sandbox *sandbox);
 uint64_t tf_sandbox_stop_ns(const struct tf_sandbox *sandbox); /* CLOCK_MONOTONIC; UINT64_MAX: not yet */
-int tf_sandbox_diag_fd(const struct tf_sandbox *sandbox); /* NETLINK_SOCK_DIAG, or -1 */
-uint64_t tf_clock_ns(void);                                 /* CLOCK_MONOTONIC */
+int tf_sandbox_diag_fd(const struct tf_sandbox *sandbox);      /* NETLINK_SOCK_DIAG, or -1 */
+uint64_t tf_clock_ns(void);                                    /* CLOCK_MONOTONIC */
 
 /* In a child of the supervisor: becomes the program of `memfd`. fds[3] are its 0,
  * 1, 2, or -1. Writes its own pid to report_fd, and then, if it comes to that, a

@@ -91,15 +91,16 @@ static int id_of_number(long number)
     case SYS_##id:                                                                                           \
         return TF_##id;
         SAME(socket)
-        SAME(bind) SAME(listen) SAME(accept) SAME(accept4) SAME(connect) SAME(close) SAME(shutdown)
-            SAME(setsockopt) SAME(getsockopt) SAME(getsockname) SAME(getpeername) SAME(read) SAME(readv)
-                SAME(recvfrom) SAME(recvmsg) SAME(recvmmsg) SAME(write) SAME(writev) SAME(sendto)
-                    SAME(sendmsg) SAME(sendmmsg) SAME(sendfile) SAME(splice) SAME(epoll_ctl) SAME(dup)
-                        SAME(dup3) SAME(fcntl)
+        SAME(bind)
+        SAME(listen)
+        SAME(accept) SAME(accept4) SAME(connect) SAME(close) SAME(shutdown) SAME(setsockopt) SAME(getsockopt)
+            SAME(getsockname) SAME(getpeername) SAME(read) SAME(readv) SAME(recvfrom) SAME(recvmsg)
+                SAME(recvmmsg) SAME(write) SAME(writev) SAME(sendto) SAME(sendmsg) SAME(sendmmsg)
+                    SAME(sendfile) SAME(splice) SAME(epoll_ctl) SAME(dup) SAME(dup3) SAME(fcntl)
 #ifdef SYS_dup2
-                            SAME(dup2)
+                        SAME(dup2)
 #endif
-                                default : return -1;
+                            default : return -1;
     }
 }
 

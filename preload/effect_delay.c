@@ -12,10 +12,15 @@
 #define SYS_futex_waitv 449
 #endif
 
-long tf_sleep_until(uint64_t until_ns)
+/* Asynchronous cancellation would end the sleep at once, but stay behind in a
+ * thread whose handler jumps out of it: so it is asked for every so often. */
+enum { SLICE_NS = 20000000 };
+
+/* Of the calls that sleep, futex_waitv alone restarts by SA_RESTART with its
+ * absolute deadline, as a blocked recv does; nanosleep and poll never do
+ * (signal(7)). */
+static long sleep_slice(uint64_t until_ns)
 {
-    /* Of the calls that sleep, this one restarts by SA_RESTART with its absolute
-     * deadline, as a blocked recv does; nanosleep and poll never do (signal(7)). */
     uint32_t word = 0;
     struct {
         uint64_t value, address;
@@ -23,12 +28,22 @@ long tf_sleep_until(uint64_t until_ns)
     } waiter = {0, (uint64_t)(uintptr_t)&word, 2 /* FUTEX_32 */ | FUTEX_PRIVATE_FLAG, 0};
     struct timespec until = {(time_t)(until_ns / 1000000000u), (long)(until_ns % 1000000000u)};
 
-    pthread_testcancel();
     long result = tf_sys(SYS_futex_waitv, &waiter, 1, 0, &until, CLOCK_MONOTONIC);
     if (result == -ENOSYS || result == -EPERM)
         result = tf_sys(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &until, 0);
-    pthread_testcancel();
     return result == -EINTR ? -EINTR : 0;
+}
+
+long tf_sleep_until(uint64_t until_ns)
+{
+    long result = 0;
+
+    pthread_testcancel();
+    for (uint64_t now = tf_now_ns(); result == 0 && now < until_ns; now = tf_now_ns()) {
+        result = sleep_slice(until_ns - now > SLICE_NS ? now + SLICE_NS : until_ns);
+        pthread_testcancel();
+    }
+    return result;
 }
 
 /* The whole of it, whatever handlers run meanwhile. */

@@ -4,8 +4,10 @@
 #include "rule.h"
 #include "shim.h"
 
+#include <dirent.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +19,10 @@ static const _Atomic uint8_t nothing[64];
 struct tf_self tf_self = {.gate = boot_gate};
 uint64_t tf_settled[TF_DESCRIPTORS];
 
-static char own_file[128]; /* a segment that this process made for itself alone */
-static pid_t own_pid;
+/* A segment of no tool's and no TCPFAULT_TRACE's: PLACE/tcpfault-PID-TIME.events,
+ * which ends with the process PID, whatever images it becomes. */
+static const char *const places[] = {"/dev/shm", "/tmp"};
+static char own_file[128];
 
 /* Before main a program can still be told; later the shim is silent. */
 static void refuse(const char *what, const char *why)
@@ -45,12 +49,51 @@ static void read_rules(struct tf_plan *plan)
     }
 }
 
+/* The process that a segment ends with; 0 for one that somebody named. */
+static pid_t owner_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    int pid = 0;
+    bool ours = false;
+
+    for (size_t i = 0; slash && i < 2; i++)
+        ours |=
+            strlen(places[i]) == (size_t)(slash - path) && strncmp(path, places[i], strlen(places[i])) == 0;
+    return ours && sscanf(slash, "/tcpfault-%d-", &pid) == 1 ? pid : 0;
+}
+
+/* Removes what processes left that were killed. */
+static void sweep(const char *place)
+{
+    char path[128];
+    DIR *directory = opendir(place);
+    const struct dirent *entry;
+
+    while (directory && (entry = readdir(directory))) {
+        if (strncmp(entry->d_name, "tcpfault-", 9) != 0 || strlen(entry->d_name) > 80)
+            continue;
+        snprintf(path, sizeof path, "%s/%.80s", place, entry->d_name);
+        pid_t owner = owner_of(path);
+        if (owner && kill(owner, 0) != 0 && errno == ESRCH)
+            unlink(path);
+    }
+    if (directory)
+        closedir(directory);
+}
+
 static struct tf_segment *make(const char *directory, const struct tf_plan *plan, uint32_t flags, char *path,
                                size_t size)
 {
     snprintf(path, size, "%s/tcpfault-%ld-%llx.events", directory, tf_sys(SYS_getpid),
              (unsigned long long)tf_now_ns());
     return tf_segment_create(path, plan, flags);
+}
+
+/* The image that exits last in the owner's life removes the file. */
+static void own(const char *path)
+{
+    if (strlen(path) < sizeof own_file && owner_of(path) == (pid_t)tf_sys(SYS_getpid))
+        strcpy(own_file, path);
 }
 
 /* No tool around: the run is this process and its children. */
@@ -63,12 +106,10 @@ static struct tf_segment *own_segment(const char *trace)
 
     read_rules(&plan);
     if (!trace) {
-        static const char *const places[] = {"/dev/shm", "/tmp"};
-        for (size_t i = 0; !segment && i < 2; i++)
+        for (size_t i = 0; !segment && i < 2; i++) {
+            sweep(places[i]);
             segment = make(places[i], &plan, 0, path, sizeof path);
-        if (segment)
-            memcpy(own_file, path, sizeof own_file - 1);
-        own_pid = (pid_t)tf_sys(SYS_getpid);
+        }
     } else if (stat(trace, &status) == 0 && S_ISDIR(status.st_mode)) {
         segment = make(trace, &plan, TF_RUN_TRACE, path, sizeof path);
     } else {
@@ -89,6 +130,7 @@ static struct tf_segment *own_segment(const char *trace)
         memcpy(path, whole, sizeof path);
     setenv("TCPFAULT_RUN", path, 1); /* system() and popen() pass environ on unseen */
     tf_exec_remember(environ, path);
+    own(path);
     return segment;
 }
 
@@ -125,6 +167,7 @@ static void after_fork_parent(void)
 static void after_fork_child(void)
 {
     tf_failpoint_after_fork(true);
+    tf_self.pid = tf_sys(SYS_getpid);
     for (int i = 0; i < TF_RULES_MAX; i++)
         atomic_store(&tf_self.counted[i], 0);
 }
@@ -140,6 +183,7 @@ static void adopt(struct tf_segment *segment)
         tf_self.asks_caller |= (segment->plan.rule[i].selects & TF_SELECT_CALLER) != 0;
         tf_self.asks_errno |= (segment->plan.rule[i].selects & TF_SELECT_ERRNO) != 0;
     }
+    tf_self.pid = tf_sys(SYS_getpid);
     tf_self.segment = segment;
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
     for (int id = 0; id < TF_CALLS; id++) {
@@ -177,8 +221,10 @@ static void begin(void)
         segment = tf_segment_open(path = trace);
     if (!segment && run && *run)
         segment = tf_segment_open(path = run);
-    if (segment)
+    if (segment) {
         tf_exec_remember(environ, path);
+        own(path);
+    }
     if (!segment && ((rules && *rules) || (trace && *trace) || (control && *control)))
         segment = own_segment(trace && *trace ? trace : NULL);
     if (!segment) {
@@ -224,6 +270,6 @@ __attribute__((constructor)) static void constructor(void)
 
 __attribute__((destructor)) static void destructor(void)
 {
-    if (*own_file && own_pid == (pid_t)tf_sys(SYS_getpid))
+    if (*own_file && owner_of(own_file) == (pid_t)tf_sys(SYS_getpid))
         unlink(own_file);
 }

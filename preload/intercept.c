@@ -18,6 +18,19 @@
  * was used again is looked at in vain, no more. */
 static _Atomic uint64_t epoll_has_tcp[TF_DESCRIPTORS / 64];
 
+__thread struct tf_counted tf_counted;
+
+/* Takes what tf_spared counted for this call. A handler's call in between finds
+ * another's id, or leaves nothing: then the call is counted anew. */
+static struct tf_counted take_counted(enum tf_call_id id)
+{
+    struct tf_counted counted = tf_counted;
+    if (!counted.counter || counted.id != id)
+        return (struct tf_counted){0};
+    tf_counted.counter = NULL;
+    return counted;
+}
+
 static long finish(long result, int saved_errno)
 {
     if (result < 0 && result >= -4095) {
@@ -46,7 +59,7 @@ static bool any_selected(const struct tf_call *call)
     return false;
 }
 
-static bool waits_for_tcp(const struct tf_call *call)
+static bool waits_for_tcp(struct tf_call *call)
 {
     switch (call->id) {
     case TF_poll:
@@ -56,6 +69,7 @@ static bool waits_for_tcp(const struct tf_call *call)
     case TF_pselect:
         return any_selected(call);
     default:
+        call->fd = (int)call->arg[0];
         return (unsigned)call->fd < TF_DESCRIPTORS &&
                (atomic_load(&epoll_has_tcp[call->fd / 64]) & (UINT64_C(1) << (call->fd % 64)));
     }
@@ -157,15 +171,16 @@ static long consequences(struct tf_call *call, long result)
     return result;
 }
 
-static void opened(int fd, bool accepted)
+static struct tf_socket *accepted(int fd)
 {
     tf_forget(fd);
     struct tf_socket *socket = tf_socket_of(fd);
-    if (socket && accepted) {
+    if (socket) {
         tf_socket_endpoints(socket, fd);
         tf_socket_becomes(socket, TF_ROLE_SERVER);
         tf_socket_settle(socket, fd);
     }
+    return socket;
 }
 
 /* The shim's books, after the call. */
@@ -182,7 +197,7 @@ static void after(struct tf_call *call, long result)
     case TF_accept:
     case TF_accept4:
         if (result >= 0)
-            opened((int)result, true);
+            call->made = accepted((int)result);
         break;
     case TF_dup:
     case TF_dup2:
@@ -235,7 +250,7 @@ static void settle_account(struct tf_call *call, const struct tf_counters *count
 }
 
 /* A call on a TCP socket of a process in which something is armed. */
-static long judged(struct tf_call *call)
+static long judged(struct tf_call *call, const struct tf_counted *counted)
 {
     struct tf_segment *segment = tf_self.segment;
     const struct tf_counters counters = {
@@ -253,8 +268,11 @@ static long judged(struct tf_call *call)
     before(call);
     if (named) {
         ask(call, &question, function, sizeof function);
+        question.ordinal = counted->ordinal;
         tf_failpoint(&question, &counters, &call->effect);
     }
+    if (counted->counter && !call->effect.counted) /* not one of the rule's after all */
+        atomic_fetch_sub(counted->counter, 1);
     bool traced = (segment->flags & TF_RUN_TRACE) || call->effect.rule;
     if (traced)
         number = tf_trace_enter(call, &event);
@@ -270,6 +288,7 @@ static long judged(struct tf_call *call)
         result = tf_apply(call);
     if (named && result < 0 && call->effect.rule == 0 && tf_self.asks_errno) {
         question.real_errno = (int)-result;
+        question.ordinal = 0;
         if (tf_failpoint(&question, &counters, &call->effect)) {
             result = tf_apply_after(call, result);
             if (traced)
@@ -291,13 +310,16 @@ long tf_intercept(enum tf_call_id id, const void *caller, const long arg[6])
 
     if (atomic_load_explicit(&tf_self.started, memory_order_acquire) != 2 || !tf_self.segment)
         return finish(tf_perform(id, arg), saved_errno);
+    struct tf_counted counted = take_counted(id);
     memcpy(call.arg, arg, sizeof call.arg);
     if (tf_call_info[id].fd >= 0)
         call.fd = (int)arg[tf_call_info[id].fd];
     if (concerns(&call)) {
         errno = saved_errno;
-        return finish(judged(&call), saved_errno);
+        return finish(judged(&call, &counted), saved_errno);
     }
+    if (counted.counter)
+        atomic_fetch_sub(counted.counter, 1);
     /* Not a TCP socket, but its number may come to be one's. */
     call.id = id;
     if (id == TF_close)

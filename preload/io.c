@@ -86,7 +86,8 @@ uint64_t tf_io_moved(const struct tf_call *call, long result)
 {
     uint64_t moved = 0;
 
-    if (result <= 0)
+    unsigned class = tf_call_info[call->id].class;
+    if (result <= 0 || (class != TF_CLASS_IN && class != TF_CLASS_OUT))
         return 0;
     if (tf_call_info[call->id].shape != TF_SHAPE_MESSAGES)
         return (uint64_t)result;

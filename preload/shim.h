@@ -36,6 +36,7 @@ struct tf_self {
     } quick[64];
     struct tf_segment *segment;   /* NULL: nothing is armed in this process */
     _Atomic int started;          /* 0 no, 1 at it, 2 yes */
+    long pid;                     /* whose descriptors tf_settled is about */
     _Atomic uint64_t failpoints;  /* calls that libfiu's own control enabled */
     uint64_t keep;                /* calls with TF_GATE_KEEP */
     bool asks_caller, asks_errno; /* some rule has caller=, errno= */
@@ -54,9 +55,11 @@ extern uint64_t tf_settled[TF_DESCRIPTORS];
 #define TF_SETTLED TF_BIT(63)
 _Static_assert(TF_CALLS < 63, "bit 63 is TF_SETTLED");
 
+/* A vfork child has descriptors of its own and its parent's table: what it finds
+ * out is not written there. */
 static inline void tf_settle(int fd, uint64_t pass)
 {
-    if ((unsigned)fd < TF_DESCRIPTORS)
+    if ((unsigned)fd < TF_DESCRIPTORS && tf_sys(SYS_getpid) == tf_self.pid)
         tf_settled[fd] = pass | TF_SETTLED;
 }
 
@@ -80,6 +83,15 @@ static inline bool tf_idle(enum tf_call_id id)
     return __builtin_expect(!((const uint8_t *)tf_self.gate)[id], 1);
 }
 
+/* A call that tf_spared counted and does not spare: tf_intercept takes the
+ * ordinal from here, for counting it again would shift everybody's. */
+struct tf_counted {
+    _Atomic uint64_t *counter; /* NULL: none */
+    enum tf_call_id id;
+    uint64_t ordinal;
+};
+extern __thread struct tf_counted tf_counted;
+
 /* Second: could anything strike it on this descriptor? Where the one rule for
  * this call only counts, it is counted right here. The rest is tf_intercept's. */
 static inline __attribute__((always_inline)) bool tf_spared(enum tf_call_id id, unsigned fd)
@@ -95,7 +107,7 @@ static inline __attribute__((always_inline)) bool tf_spared(enum tf_call_id id, 
     uint64_t before = atomic_fetch_add_explicit(counted, 1, memory_order_relaxed);
     if (before - tf_self.quick[id].first > tf_self.quick[id].span)
         return true;
-    atomic_fetch_sub_explicit(counted, 1, memory_order_relaxed); /* tf_intercept counts it again */
+    tf_counted = (struct tf_counted){counted, id, before + 1};
     return false;
 }
 
@@ -106,6 +118,7 @@ struct tf_call {
     long arg[6];
     const void *caller;       /* return address */
     struct tf_socket *socket; /* NULL: not one TCP socket */
+    struct tf_socket *made;   /* what an accept returned */
     bool nonblocking;         /* the descriptor's or this call's flag */
     struct tf_effect effect;
     enum tf_reason reason; /* why the effect was not delivered */

@@ -84,6 +84,10 @@ void tf_trace_leave(const struct tf_call *call, struct tf_event *event, uint64_t
     if (call->id != TF_bind)
         describe_socket(call, event);
     event->position = position; /* before the call, not after */
+    if (call->made) {
+        event->peer = call->made->peer;
+        event->conn = atomic_load(&call->made->conn);
+    }
     uint64_t moved = tf_io_moved(call, result);
     if (moved) {
         event->data_length = (uint8_t)tf_io_preview(call, moved, event->data, TF_EVENT_DATA);

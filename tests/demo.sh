@@ -27,7 +27,7 @@ show() {
 }
 echo
 echo "One command, with and without a fault. The server is up all the time:"
-show curl -sS -o /dev/null -w 'HTTP %{http_code}\n' "http://127.0.0.1:$port/"
+show curl -sS -o /dev/null "http://127.0.0.1:$port/"
 show "$tcpfault" inject connect:error=ECONNREFUSED:when=1 -- \
-    curl -sS -o /dev/null -w 'HTTP %{http_code}\n' "http://127.0.0.1:$port/"
+    curl -sS -o /dev/null "http://127.0.0.1:$port/"
 exit $status

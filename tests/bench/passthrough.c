@@ -23,8 +23,8 @@ __attribute__((constructor)) static void find(void)
 #endif
 
 #define PASS(name)                                                                                           \
-    __asm__(".text\n .globl " #name "\n .type " #name ", %function\n" #name ":\n" JUMP(name) ".size " #name  \
-            ", .-" #name "\n")
+    __asm__(".text\n .globl " #name "\n .type " #name ", %function\n" #name                                  \
+            ":\n" JUMP(name) ".size " #name ", .-" #name "\n")
 
 PASS(recv);
 PASS(read);

@@ -122,11 +122,12 @@ bool it_is_pattern(const char *text, size_t length)
     return true;
 }
 
-static void send_all(int fd, const char *text, size_t length)
+static int send_all(int fd, const char *text, size_t length)
 {
     for (ssize_t sent; length > 0; text += sent, length -= (size_t)sent)
         if ((sent = send(fd, text, length, MSG_NOSIGNAL)) < 0)
-            return;
+            return -1;
+    return 0;
 }
 
 static void serve_http(int fd, size_t bytes)
@@ -231,6 +232,8 @@ int it_mute_peer(void)
     return peer(serve_mute, 0);
 }
 
+static int connect_error; /* of the last it_connect */
+
 int it_connect(int port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -240,6 +243,7 @@ int it_connect(int port)
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        connect_error = errno;
         close(fd);
         return -1;
     }
@@ -253,7 +257,11 @@ const char *it_ask(int fd, const char *request, const char *reply_end)
     size_t have = 0;
 
     reply[0] = 0;
-    send_all(fd, request, strlen(request));
+    if (fd < 0)
+        return it_errno_name(connect_error);
+    /* A reset may be there already: whoever calls next is told, and only once. */
+    if (send_all(fd, request, strlen(request)) != 0)
+        return it_errno_name(errno);
     while (!strstr(reply, reply_end) && have < sizeof reply - 1) {
         ssize_t got = recv(fd, reply + have, sizeof reply - 1 - have, 0);
         if (got < 0)

@@ -34,7 +34,8 @@ int it_mute_peer(void); /* accepts and never says a word */
 char it_pattern(size_t place);
 bool it_is_pattern(const char *text, size_t length);
 
-/* A connection to a port of 127.0.0.1, with a receive timeout of seconds; -1. */
+/* A connection to a port of 127.0.0.1, with a receive timeout of seconds; -1, of
+ * which it_ask tells the reason. */
 int it_connect(int port);
 
 /* Sends it all; then reads until `reply_end` was seen, an error or EOF. Returns

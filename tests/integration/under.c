@@ -195,8 +195,8 @@ void it_probe(const char *file, unsigned line, const char *rules, const char *sc
     const char *const *argv = it_probe_argv(script);
 
     for (int i = 0; i < 2; i++) {
-        struct it_child *child = it_finish(it_under_start(
-            &(struct it_under){.way = i ? IT_TRACED : IT_PLAIN, .rules = rules, .argv = argv, .deadline_s = 10}));
+        struct it_child *child = it_finish(it_under_start(&(struct it_under){
+            .way = i ? IT_TRACED : IT_PLAIN, .rules = rules, .argv = argv, .deadline_s = 10}));
         claim(file, line, !child->late && child->exit == 0 && strcmp(child->out, expected) == 0,
               it_text("%s%s\n    %s\n      is:  %s\n      not: %s\n      %s%s", rules, i ? " (traced)" : "",
                       script, child->out, expected, child->late ? "(deadline)" : "", child->err));

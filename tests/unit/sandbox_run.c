@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-extern char **environ;
-
 int tf_unit_open(struct tf_unit_run *run, enum tf_sandbox_kind kind)
 {
     memset(run, 0, sizeof *run);
@@ -99,7 +97,8 @@ void tf_unit_close(struct tf_unit_run *run)
 {
     drop_program(run);
     tf_sandbox_free(run->sandbox);
-    uv_run(&run->loop, UV_RUN_DEFAULT);
+    while (uv_run(&run->loop, UV_RUN_DEFAULT)) /* a uv_stop from outside the loop stops the next turn */
+        ;
     TF_CHECK(uv_loop_close(&run->loop) == 0, "nothing is left open in the loop");
 }
 

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define MS UINT64_C(1000000)
@@ -34,7 +33,8 @@ static void a_status_is_passed_on(void)
 {
     struct tf_unit_run run;
     char text[64];
-    FOR_EACH_KIND(run) {
+    FOR_EACH_KIND(run)
+    {
         tf_unit_sh(&run, "exit 7", NULL);
         CU_ASSERT_EQUAL(run.result.end, TF_END_EXITED);
         CU_ASSERT_EQUAL(run.result.status, 7);
@@ -51,7 +51,8 @@ static void a_signal_is_told(void)
 {
     struct tf_unit_run run;
     char text[64];
-    FOR_EACH_KIND(run) {
+    FOR_EACH_KIND(run)
+    {
         tf_unit_sh(&run, "kill -TERM $$", NULL);
         CU_ASSERT_EQUAL(run.result.end, TF_END_SIGNALED);
         CU_ASSERT_EQUAL(run.result.status, SIGTERM);
@@ -68,7 +69,8 @@ static void outputs_are_captured_apart(void)
     char out[256], err[256];
     snprintf(out, sizeof out, "%s", tf_scratch("out"));
     snprintf(err, sizeof err, "%s", tf_scratch("err"));
-    FOR_EACH_KIND(run) {
+    FOR_EACH_KIND(run)
+    {
         struct tf_program_options options = {.stdout_path = out, .stderr_path = err};
         tf_unit_sh(&run, "echo one; echo two >&2", &options);
         TF_SAME(run.out, "one\n");
@@ -117,7 +119,8 @@ static void output_up_to_the_limit_is_whole(void)
 static void a_child_that_keeps_the_pipe_does_not_delay_the_end(void)
 {
     struct tf_unit_run run;
-    FOR_EACH_KIND(run) {
+    FOR_EACH_KIND(run)
+    {
         uint64_t began = uv_hrtime();
         tf_unit_sh(&run, "echo said; sleep 300 & exit 3", NULL);
         CU_ASSERT_EQUAL(run.result.status, 3);
@@ -130,7 +133,8 @@ static void a_child_that_keeps_the_pipe_does_not_delay_the_end(void)
 static void a_deadline_ends_what_ignores_sigterm(void)
 {
     struct tf_unit_run run;
-    FOR_EACH_KIND(run) {
+    FOR_EACH_KIND(run)
+    {
         struct tf_program_options options = {.deadline_ns = 200 * MS};
         tf_unit_sh(&run, "trap '' TERM INT HUP; sleep 300 & sleep 300; sleep 300", &options);
         CU_ASSERT(run.result.deadline);
@@ -145,9 +149,11 @@ static void a_deadline_ends_what_ignores_sigterm(void)
 static void stop_asks_first(void)
 {
     struct tf_unit_run run;
-    FOR_EACH_KIND(run) {
-        CU_ASSERT_EQUAL(tf_unit_start(&run, "trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.05; done", NULL),
-                        0);
+    FOR_EACH_KIND(run)
+    {
+        CU_ASSERT_EQUAL(
+            tf_unit_start(&run, "trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.05; done", NULL),
+            0);
         tf_unit_turn(&run, 300);
         tf_program_stop(run.program, 5000 * MS);
         tf_unit_wait(&run);
@@ -161,7 +167,8 @@ static void stop_asks_first(void)
 static void stop_kills_in_the_end(void)
 {
     struct tf_unit_run run;
-    FOR_EACH_KIND(run) {
+    FOR_EACH_KIND(run)
+    {
         CU_ASSERT_EQUAL(tf_unit_start(&run, "trap '' TERM; while :; do sleep 0.05; done", NULL), 0);
         tf_unit_turn(&run, 200);
         tf_program_stop(run.program, 100 * MS);
@@ -177,7 +184,8 @@ static void stop_kills_in_the_end(void)
 static void what_cannot_start_is_an_error(void)
 {
     struct tf_unit_run run;
-    FOR_EACH_KIND(run) {
+    FOR_EACH_KIND(run)
+    {
         struct tf_program_options options = {.path = "/nonexistent/program"};
         CU_ASSERT_EQUAL(tf_unit_start(&run, "", &options), -1);
         TF_SAME(run.error.text, "executing /nonexistent/program: No such file or directory");
@@ -214,7 +222,8 @@ static void it_gets_its_directory_input_and_environment(void)
     memcpy(third, "THIRD=", 6);
     other[100000] = third[100000] = 0;
     char *envp[] = {(char *)"PATH=/usr/bin:/bin", long_value, other, third, NULL};
-    FOR_EACH_KIND(run) {
+    FOR_EACH_KIND(run)
+    {
         struct tf_program_options options = {.cwd = "/usr", .stdin_path = path, .envp = envp};
         tf_unit_sh(&run, "pwd; cat; echo ${#LONG} ${#SECOND} ${#THIRD}", &options);
         TF_SAME(run.out, "/usr\nfrom the file\n99995 99993 99994\n");
@@ -231,7 +240,8 @@ static void it_starts_with_default_signals_and_no_descriptor_of_ours(void)
     int leak = open("/dev/null", O_RDONLY); /* not close-on-exec */
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
     sigaction(SIGPIPE, &ignore, &before);
-    FOR_EACH_KIND(run) {
+    FOR_EACH_KIND(run)
+    {
         tf_unit_sh(&run, "ls /proc/self/fd | wc -l; grep -E 'SigIgn|SigBlk' /proc/self/status", NULL);
         /* ls has 0, 1, 2 and the directory */
         TF_SAME(run.out, "4\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
@@ -244,7 +254,8 @@ static void it_starts_with_default_signals_and_no_descriptor_of_ours(void)
 static void several_run_at_once(void)
 {
     struct tf_unit_run run;
-    FOR_EACH_KIND(run) {
+    FOR_EACH_KIND(run)
+    {
         struct tf_program *program[8];
         char *argv[] = {(char *)"sh", (char *)"-c", (char *)"sleep 0.2; exit $0", (char *)"0", NULL};
         for (int i = 0; i < 8; i++) {
@@ -268,111 +279,11 @@ static void several_run_at_once(void)
     }
 }
 
-/* Daemons of every kind: each holds the FIFO open, and says so. */
-static const char daemons[] = "exec 9>\"$FIFO\"\n"
-                              "(setsid sh -c '(echo a >&9; exec sleep 300) & exit' &)\n"
-                              "nohup setsid sh -c 'echo b >&9; exec sleep 300' >/dev/null 2>&1 &\n"
-                              "(trap '' TERM HUP INT; echo c >&9; exec sleep 300) &\n"
-                              "sleep 300 & sleep 0.3; echo all >&9; $THEN\n";
-
-static int make_fifo(char *variable, size_t size)
-{
-    snprintf(variable, size, "FIFO=%s", tf_scratch("fifo"));
-    unlink(variable + 5);
-    if (mkfifo(variable + 5, 0600))
-        return -1;
-    return open(variable + 5, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-}
-
-static void daemons_die_with_the_sandbox(void)
-{
-    struct tf_unit_run run;
-    FOR_EACH_KIND(run) {
-        char fifo[300];
-        int fd = make_fifo(fifo, sizeof fifo);
-        struct tf_program_options options = {
-            .envp = (char *[]){(char *)"PATH=/usr/bin:/bin", fifo, (char *)"THEN=exit 0", NULL}};
-        tf_unit_sh(&run, daemons, &options);
-        CU_ASSERT(tf_unit_read_until(fd, "all"));
-        CU_ASSERT_EQUAL(tf_sandbox_stop(run.sandbox, &run.error), 0);
-        TF_CHECK(tf_unit_read_until(fd, ""), "nobody holds the FIFO any more");
-        close(fd);
-        tf_unit_close(&run);
-    }
-}
-
-static void stopping_the_sandbox_ends_its_programs(void)
-{
-    struct tf_unit_run run;
-    FOR_EACH_KIND(run) {
-        CU_ASSERT_EQUAL(tf_unit_start(&run, "trap '' TERM; sleep 300; sleep 300", NULL), 0);
-        CU_ASSERT_EQUAL(tf_sandbox_stop(run.sandbox, &run.error), 0);
-        CU_ASSERT(run.ended && run.result.stopped);
-        CU_ASSERT_EQUAL(run.result.status, SIGKILL);
-        CU_ASSERT_EQUAL(tf_unit_start(&run, "exit 0", NULL), -1);
-        TF_SAME(run.error.text, "the sandbox has been stopped");
-        tf_unit_close(&run);
-    }
-}
-
-/* The tool, in a process of its own, to be killed. */
-static _Noreturn void tool_to_be_killed(enum tf_sandbox_kind kind, char *fifo)
-{
-    struct tf_unit_run run;
-    struct tf_program_options options = {
-        .envp = (char *[]){(char *)"PATH=/usr/bin:/bin", fifo, (char *)"THEN=sleep 300", NULL}};
-    if (tf_unit_open(&run, kind) || tf_unit_start(&run, daemons, &options))
-        _exit(1);
-    for (;;)
-        tf_unit_turn(&run, 1000);
-}
-
-static void everything_dies_when_the_tool_is_killed(void)
-{
-    for (int kind = 0; kind < 2; kind++) {
-        char fifo[300];
-        if (kinds[kind] == TF_SANDBOX_PRIVATE && !tf_sandbox_probe()->private_network)
-            continue;
-        int fd = make_fifo(fifo, sizeof fifo);
-        pid_t tool = fork();
-        if (tool == 0)
-            tool_to_be_killed(kinds[kind], fifo);
-        CU_ASSERT(tf_unit_read_until(fd, "all"));
-        kill(tool, SIGKILL);
-        waitpid(tool, NULL, 0);
-        TF_CHECK(tf_unit_read_until(fd, ""), "nobody holds the FIFO any more (kind %d)", kind);
-        close(fd);
-    }
-}
-
-static void a_killed_supervisor_is_noticed(void)
-{
-    struct tf_unit_run run;
-    FOR_EACH_KIND(run) {
-        CU_ASSERT_EQUAL(tf_unit_start(&run, "exec sleep 300", NULL), 0);
-        pid_t pid = tf_program_pid(run.program);
-        kill(tf_sandbox_pid(run.sandbox), SIGKILL);
-        tf_unit_wait(&run);
-        CU_ASSERT_EQUAL(run.result.end, TF_END_SIGNALED);
-        int gone = 0;
-        for (int i = 0; i < 500 && !gone; i++) {
-            char path[64], text[256] = "";
-            snprintf(path, sizeof path, "/proc/%d/stat", pid);
-            FILE *file = fopen(path, "r");
-            gone = !file || !fgets(text, sizeof text, file) || strstr(text, ") Z") || strstr(text, ") X");
-            if (file)
-                fclose(file);
-            usleep(10000);
-        }
-        TF_CHECK(gone, "its program is dead");
-        tf_unit_close(&run);
-    }
-}
-
 static void cpu_time_and_memory_are_measured(void)
 {
     struct tf_unit_run run;
-    FOR_EACH_KIND(run) {
+    FOR_EACH_KIND(run)
+    {
         tf_unit_sh(&run, "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done", NULL);
         TF_CHECK(run.result.user_ns > 5 * MS, "%llu us", (unsigned long long)(run.result.user_ns / 1000));
         CU_ASSERT(run.result.peak_bytes > 100000);
@@ -380,12 +291,12 @@ static void cpu_time_and_memory_are_measured(void)
     }
 }
 
-TF_SUITE(launch, TF_TEST(a_status_is_passed_on), TF_TEST(a_signal_is_told), TF_TEST(outputs_are_captured_apart),
-         TF_TEST(a_flood_is_read_bounded_and_counted), TF_TEST(output_up_to_the_limit_is_whole),
-         TF_TEST(a_child_that_keeps_the_pipe_does_not_delay_the_end), TF_TEST(a_deadline_ends_what_ignores_sigterm),
-         TF_TEST(stop_asks_first), TF_TEST(stop_kills_in_the_end), TF_TEST(what_cannot_start_is_an_error),
+TF_SUITE(launch, TF_TEST(a_status_is_passed_on), TF_TEST(a_signal_is_told),
+         TF_TEST(outputs_are_captured_apart), TF_TEST(a_flood_is_read_bounded_and_counted),
+         TF_TEST(output_up_to_the_limit_is_whole),
+         TF_TEST(a_child_that_keeps_the_pipe_does_not_delay_the_end),
+         TF_TEST(a_deadline_ends_what_ignores_sigterm), TF_TEST(stop_asks_first),
+         TF_TEST(stop_kills_in_the_end), TF_TEST(what_cannot_start_is_an_error),
          TF_TEST(it_gets_its_directory_input_and_environment),
          TF_TEST(it_starts_with_default_signals_and_no_descriptor_of_ours), TF_TEST(several_run_at_once),
-         TF_TEST(daemons_die_with_the_sandbox), TF_TEST(stopping_the_sandbox_ends_its_programs),
-         TF_TEST(everything_dies_when_the_tool_is_killed), TF_TEST(a_killed_supervisor_is_noticed),
          TF_TEST(cpu_time_and_memory_are_measured))

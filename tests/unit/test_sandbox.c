@@ -73,7 +73,8 @@ static void states_are_those_of_the_kernel(void)
     states = (struct states){0};
     tf_net_sockets(NULL, port, count_states, &states, NULL);
     CU_ASSERT_EQUAL(states.count[TCP_CLOSE_WAIT], 1);
-    CU_ASSERT_EQUAL(states.count[TCP_FIN_WAIT2], 1);
+    /* The FIN's acknowledgement may be delayed. */
+    CU_ASSERT_EQUAL(states.count[TCP_FIN_WAIT1] + states.count[TCP_FIN_WAIT2], 1);
     close(server);
     close(fd);
     states = (struct states){0};
@@ -210,7 +211,8 @@ static void an_ordinary_user_keeps_the_id_and_has_no_capability(void)
         _exit(as_an_ordinary_user());
     waitpid(child, &status, 0);
     /* 2: this machine permits it to root alone. */
-    TF_CHECK(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 2), "wait status %d", status);
+    TF_CHECK(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 2), "wait status %d",
+             status);
 }
 
 static void the_probe_is_consistent(void)
@@ -255,7 +257,8 @@ static void reserved_ports_are_free_and_differ(void)
 }
 
 TF_SUITE(sandbox, TF_TEST(a_listener_is_seen_and_its_end), TF_TEST(states_are_those_of_the_kernel),
-         TF_TEST(mapped_addresses_are_ipv4), TF_TEST(states_have_names), TF_TEST(loopback_is_up_in_a_private_network),
-         TF_TEST(the_same_port_in_two_sandboxes), TF_TEST(a_sysctl_is_set_inside_only),
-         TF_TEST(programs_see_their_own_processes_only), TF_TEST(an_ordinary_user_keeps_the_id_and_has_no_capability),
-         TF_TEST(the_probe_is_consistent), TF_TEST(reserved_ports_are_free_and_differ))
+         TF_TEST(mapped_addresses_are_ipv4), TF_TEST(states_have_names),
+         TF_TEST(loopback_is_up_in_a_private_network), TF_TEST(the_same_port_in_two_sandboxes),
+         TF_TEST(a_sysctl_is_set_inside_only), TF_TEST(programs_see_their_own_processes_only),
+         TF_TEST(an_ordinary_user_keeps_the_id_and_has_no_capability), TF_TEST(the_probe_is_consistent),
+         TF_TEST(reserved_ports_are_free_and_differ))

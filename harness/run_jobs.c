@@ -1,0 +1,184 @@
+/* The jobs of a run: where things are, and a job a case. */
+#include "run.h"
+#include "sandbox.h"
+#include "shim.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- where things are ---- */
+
+static int find_places(struct tf_run_command *command, struct tf_error *error)
+{
+    ssize_t length = readlink("/proc/self/exe", command->build, sizeof(command->build) - 1);
+    if (length < 0)
+        return tf_error_errno(error, errno, "/proc/self/exe");
+    command->build[length] = '\0';
+    *strrchr(command->build, '/') = '\0';
+    if (command->settings.fixtures == NULL)
+        snprintf(command->fixtures, sizeof(command->fixtures), "%s/fixtures", command->build);
+    else if (realpath(command->settings.fixtures, command->fixtures) == NULL)
+        return tf_error_errno(error, errno, "%s", command->settings.fixtures);
+    return tf_shim_find(command->shim, sizeof(command->shim), error);
+}
+
+static int make_directory(struct tf_run_command *command, struct tf_error *error)
+{
+    const char *wanted = command->settings.common.output, *tmp = getenv("TMPDIR");
+    char *path;
+    command->temporary = wanted == NULL;
+    if (asprintf(&path, "%s/tcpfault-XXXXXX", tmp != NULL && tmp[0] == '/' ? tmp : "/tmp") < 0)
+        return tf_error_set(error, "out of memory");
+    if (wanted == NULL) {
+        command->directory = mkdtemp(path);
+        if (command->directory != NULL) {
+            chmod(path, 0755); /* programs may change user */
+            return 0;
+        }
+        tf_error_errno(error, errno, "%s", path);
+        free(path);
+        return -1;
+    }
+    free(path);
+    if (mkdir(wanted, 0755) != 0 && errno != EEXIST)
+        return tf_error_errno(error, errno, "%s", wanted);
+    command->directory = realpath(wanted, NULL);
+    if (command->directory == NULL)
+        return tf_error_errno(error, errno, "%s", wanted);
+    return 0;
+}
+
+/* DIR/cases, empty: what an earlier run left there goes. */
+static int make_cases(const struct tf_run_command *command, struct tf_error *error)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/cases", command->directory);
+    if (!command->temporary)
+        tf_remove_tree(path);
+    return mkdir(path, 0755) == 0 ? 0 : tf_error_errno(error, errno, "%s", path);
+}
+
+/* ---- jobs ---- */
+
+static char *slug(const char *name)
+{
+    char *text = strndup(name, 40);
+    for (char *at = text; text != NULL && *at != '\0'; at++)
+        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", *at) == NULL)
+            *at = '-';
+    return text;
+}
+
+void tf_run_quote(FILE *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%";
+    bool quoted = word[0] == '\0' || strspn(word, plain) != strlen(word);
+    if (!quoted) {
+        fprintf(out, " %s", word);
+        return;
+    }
+    fputs(" '", out);
+    for (; *word != '\0'; word++)
+        fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, out);
+    fputc('\'', out);
+}
+
+/* The command that runs this case again, with this seed. */
+static char *reproduction(const struct tf_run_command *command, const struct tf_case *one, uint64_t seed)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL)
+        return NULL;
+    fputs("tcpfault run", out);
+    tf_run_quote(out, one->file->path);
+    if (one->file->cases_count > 1) {
+        fputs(" --filter", out);
+        tf_run_quote(out, one->name);
+    }
+    fprintf(out, " --seed %llu", (unsigned long long)seed);
+    if (command->settings.common.timeout_ns > 0)
+        fprintf(out, " --timeout %lluus", (unsigned long long)command->settings.common.timeout_ns / 1000);
+    if (command->settings.fixtures != NULL) {
+        fputs(" --fixtures", out);
+        tf_run_quote(out, command->settings.fixtures);
+    }
+    if (command->settings.host)
+        fputs(" --host", out);
+    fclose(out);
+    return text;
+}
+
+static uint64_t seed_of(const struct tf_run_command *command, const struct tf_case *one, uint64_t repeat)
+{
+    uint64_t seed = one->has_seed && !command->settings.common.seed.given ? one->seed : command->seed;
+    return seed + (repeat > 0 ? repeat - 1 : 0);
+}
+
+static int add_job(struct tf_run_command *command, const struct tf_case *one, unsigned int repeat,
+                   struct tf_error *error)
+{
+    struct tf_jobs *jobs = &command->jobs;
+    struct tf_job *grown = realloc(jobs->job, (jobs->count + 1) * sizeof(*jobs->job));
+    char *name = slug(one->name), *directory = NULL;
+    if (grown != NULL)
+        jobs->job = grown;
+    if (grown == NULL || name == NULL ||
+        asprintf(&directory, "%s/cases/%03zu-%s", command->directory, jobs->count + 1, name) < 0) {
+        free(name);
+        return tf_error_set(error, "out of memory");
+    }
+    free(name);
+    const struct tf_permits *permits = tf_sandbox_probe();
+    bool private = permits->private_network && !command->settings.host;
+    uint64_t seed = seed_of(command, one, repeat), timeout_ns = command->settings.common.timeout_ns;
+    grown[jobs->count++] = (struct tf_job){
+        .one = one,
+        .repeat = repeat,
+        .reproduce = reproduction(command, one, seed),
+        .directory = command->temporary ? strdup("") : strdup(directory),
+        .options = {.directory = directory,
+                    .fixtures = command->fixtures,
+                    .build = command->build,
+                    .shim = command->shim,
+                    .seed = seed,
+                    .timeout_ns = timeout_ns > 0 ? timeout_ns : one->timeout_ns,
+                    .kind = private ? TF_SANDBOX_PRIVATE : TF_SANDBOX_HOST,
+                    .why_host = command->settings.host ? "--host" : permits->why},
+    };
+    return 0;
+}
+
+static int add_jobs(struct tf_run_command *command, struct tf_error *error)
+{
+    const char *filter = command->settings.filter;
+    uint64_t repeat = command->settings.repeat.given ? command->settings.repeat.value : 1;
+    bool exact = false; /* a whole name means that case, not all that begin like it */
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < command->files.count; i++) {
+            const struct tf_scenario *scenario = command->files.scenario[i];
+            for (size_t j = 0; j < scenario->cases_count; j++) {
+                if (pass == 0)
+                    exact |= filter != NULL && strncmp(filter, "tag:", 4) != 0 &&
+                             tf_run_filter(&scenario->cases[j], filter, true);
+                else if (tf_run_filter(&scenario->cases[j], filter, exact))
+                    for (uint64_t k = 1; k <= repeat; k++)
+                        if (add_job(command, &scenario->cases[j], repeat > 1 ? (unsigned int)k : 0, error) !=
+                            0)
+                            return -1;
+            }
+        }
+    return 0;
+}
+
+int tf_run_make_jobs(struct tf_run_command *command, struct tf_error *error)
+{
+    return find_places(command, error) != 0 || make_directory(command, error) != 0 ||
+                   make_cases(command, error) != 0 || add_jobs(command, error) != 0
+               ? -1
+               : 0;
+}

@@ -1,0 +1,162 @@
+/* The reports of a run: which, where to, and the line of progress. */
+#include "run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int add_report(struct tf_run_command *command, const char *format, struct tf_error *error)
+{
+    const struct tf_report *report = tf_report_find(format);
+    if (report == NULL)
+        return tf_error_set(error, "unknown format \"%.40s\"; expected term, tap, junit or json", format);
+    if (command->reports_count == TF_RUN_REPORTS)
+        return tf_error_set(error, "more than %d reports", TF_RUN_REPORTS);
+    command->reports[command->reports_count++] = (struct tf_run_report){.report = report};
+    return 0;
+}
+
+static int add_file(struct tf_run_command *command, const char *path, struct tf_error *error)
+{
+    static const struct {
+        const char *end, *format;
+    } known[] = {{".xml", "junit"}, {".json", "json"}, {".tap", "tap"}, {".txt", "term"}};
+    size_t count = command->reports_count;
+    if (count == 0 || command->reports[count - 1].path != NULL) {
+        const char *dot = strrchr(path, '.');
+        const char *format = NULL;
+        for (size_t i = 0; dot != NULL && i < sizeof(known) / sizeof(known[0]); i++)
+            if (strcmp(dot, known[i].end) == 0)
+                format = known[i].format;
+        if (format == NULL)
+            return tf_error_set(error, "-o %.200s: there is no --format before it", path);
+        if (add_report(command, format, error) != 0)
+            return -1;
+    }
+    command->reports[command->reports_count - 1].path = path;
+    return 0;
+}
+
+/* The argument of an option that stands at argv[*at], or NULL where that is none. */
+static const char *argument_of(const char *option, char letter, int argc, char **argv, int *at)
+{
+    const char *word = argv[*at];
+    size_t length = strlen(option);
+    bool is_long = strcmp(word, option) == 0;
+    bool is_short = letter != 0 && word[0] == '-' && word[1] == letter;
+    if (strncmp(word, option, length) == 0 && word[length] == '=')
+        return word + length + 1;
+    if (is_short && word[2] != '\0')
+        return word + 2;
+    return (is_long || is_short) && *at + 1 < argc ? argv[++*at] : NULL;
+}
+
+int tf_run_take_reports(struct tf_run_command *command, int argc, char **argv, struct tf_error *error)
+{
+    int kept = 1, end = 1;
+    while (end < argc && strcmp(argv[end], "--") != 0)
+        end++;
+    for (int i = 1; i < end; i++) {
+        int at = i, result = 0;
+        const char *format = argument_of("--format", 0, end, argv, &at);
+        const char *file = format == NULL ? argument_of("--report", 'o', end, argv, &at) : NULL;
+        if (format != NULL)
+            result = add_report(command, format, error);
+        else if (file != NULL)
+            result = add_file(command, file, error);
+        else
+            argv[kept++] = argv[i];
+        if (result != 0)
+            return -1;
+        i = at;
+    }
+    while (end < argc)
+        argv[kept++] = argv[end++];
+    argv[kept] = NULL;
+    return kept;
+}
+
+/* ---- reports ---- */
+
+int tf_run_open_reports(struct tf_run_command *command, struct tf_error *error)
+{
+    const struct tf_run_settings *settings = &command->settings;
+    bool on_stdout = false;
+    for (size_t i = 0; i < command->reports_count; i++)
+        on_stdout |= command->reports[i].path == NULL || strcmp(command->reports[i].path, "-") == 0;
+    if (!on_stdout && add_report(command, "term", error) != 0)
+        return -1;
+    for (size_t i = 0; i < command->reports_count; i++) {
+        struct tf_run_report *report = &command->reports[i];
+        bool to_file = report->path != NULL && strcmp(report->path, "-") != 0;
+        report->out = to_file ? fopen(report->path, "we") : stdout;
+        if (report->out == NULL)
+            return tf_error_errno(error, errno, "%s", report->path);
+        bool term = report->report == &tf_report_term;
+        report->style = (struct tf_report_style){
+            .color = term && (to_file ? settings->common.color == TF_COLOR_ALWAYS
+                                      : tf_color_on(settings->common.color, STDOUT_FILENO)),
+            .quiet = settings->common.quiet,
+            .verbose = settings->common.verbose,
+        };
+        command->progress |= term && !to_file && !settings->common.quiet && isatty(STDOUT_FILENO);
+        if (report->report->begin != NULL)
+            report->report->begin(report->out, &report->style, command->jobs.count);
+    }
+    return 0;
+}
+
+static void clear_progress(const struct tf_run_command *command)
+{
+    if (command->progress)
+        fputs("\r\033[K", stdout);
+}
+
+void tf_run_on_result(void *data, const struct tf_job *job, size_t number)
+{
+    struct tf_run_command *command = data;
+    clear_progress(command);
+    for (size_t i = 0; i < command->reports_count; i++) {
+        const struct tf_run_report *report = &command->reports[i];
+        if (report->report->each != NULL)
+            report->report->each(report->out, &report->style, &job->result, number);
+    }
+}
+
+void tf_run_on_progress(void *data, const char *name, size_t done, size_t count)
+{
+    struct tf_run_command *command = data;
+    if (!command->progress)
+        return;
+    char *clean = name != NULL ? tf_text_clean(name, strlen(name), 50, false) : NULL;
+    for (char *at = clean; clean != NULL && *at != '\0'; at++)
+        *at = *at == '\n' || *at == '\t' ? ' ' : *at;
+    clear_progress(command);
+    printf("%zu of %zu%s%s", done, count, clean != NULL ? ": " : "", clean != NULL ? clean : "");
+    fflush(stdout);
+    free(clean);
+}
+
+int tf_run_end_reports(struct tf_run_command *command, const struct tf_run *run, struct tf_error *error)
+{
+    int result = 0;
+    clear_progress(command);
+    for (size_t i = 0; i < command->reports_count; i++) {
+        struct tf_run_report *report = &command->reports[i];
+        if (report->out == NULL)
+            continue;
+        if (report->report->end != NULL)
+            report->report->end(report->out, &report->style, run);
+        bool failed = fflush(report->out) != 0 || ferror(report->out);
+        int number = errno;
+        if (report->out != stdout && fclose(report->out) != 0 && !failed) {
+            failed = true;
+            number = errno;
+        }
+        if (failed)
+            result = tf_error_errno(error, number, "%s", report->path != NULL ? report->path : "stdout");
+        report->out = NULL;
+    }
+    return result;
+}

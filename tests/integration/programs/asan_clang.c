@@ -1,0 +1,3 @@
+/* cflags: -fsanitize=address -fno-omit-frame-pointer */
+/* cc: clang */
+#include "sanitized.h"

@@ -1,0 +1,9 @@
+/* cflags: -static */
+/* Cannot be covered. */
+#include <stdio.h>
+
+int main(void)
+{
+    puts("ran");
+    return 0;
+}

@@ -1,0 +1,3 @@
+/* cflags: -fsanitize=thread */
+/* cc: clang */
+#include "sanitized.h"

@@ -1,0 +1,3 @@
+/* cflags: -fsanitize=thread */
+/* cc: gcc */
+#include "sanitized.h"

@@ -1,0 +1,3 @@
+/* cflags: -fsanitize=undefined */
+/* cc: clang */
+#include "sanitized.h"

@@ -1,0 +1,3 @@
+/* cflags: -fsanitize=undefined */
+/* cc: gcc */
+#include "sanitized.h"

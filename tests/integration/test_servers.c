@@ -1,0 +1,236 @@
+/* Programs that nobody here wrote. */
+#include "check.h"
+#include "net.h"
+#include "place.h"
+#include "suite.h"
+#include "under.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static const char *redis(int port)
+{
+    return it_text("redis-server --port %d --bind 127.0.0.1 --save '' --dir %s", port, it_scratch());
+}
+
+static const char *memcached(int port)
+{
+    return it_text("memcached -l 127.0.0.1 -p %d -U 0 -t 1%s", port, geteuid() == 0 ? " -u nobody" : "");
+}
+
+static const char *haproxy(int port)
+{
+    return it_text("haproxy -db -f %s",
+                   it_file("haproxy.cfg", it_text("global\n"
+                                                  "  nbthread 1\n"
+                                                  "defaults\n"
+                                                  "  mode http\n"
+                                                  "  timeout client 5s\n"
+                                                  "  timeout connect 5s\n"
+                                                  "  timeout server 5s\n"
+                                                  "frontend f\n"
+                                                  "  bind 127.0.0.1:%d\n"
+                                                  "  http-request return status 200 "
+                                                  "content-type text/plain string hello\n",
+                                                  port)));
+}
+
+static const char *socat(int port)
+{
+    return it_text("socat TCP-LISTEN:%d,bind=127.0.0.1,reuseaddr,fork EXEC:cat", port);
+}
+
+static const char *nginx(int port, const char *user)
+{
+    const char *dir = it_scratch();
+    return it_text(
+        "nginx -p %s -c %s", dir,
+        it_file("nginx.conf",
+                it_text("daemon off;\nerror_log stderr;\npid %s/nginx.pid;\n%sworker_processes 1;\n"
+                        "events { accept_mutex off; }\n"
+                        "http {\n  access_log off;\n"
+                        "  client_body_temp_path %s/b; proxy_temp_path %s/p; fastcgi_temp_path %s/f;\n"
+                        "  uwsgi_temp_path %s/u; scgi_temp_path %s/s;\n"
+                        "  server { listen 127.0.0.1:%d; location / { return 200 hello; } }\n}\n",
+                        dir, user, dir, dir, dir, dir, dir, port)));
+}
+
+static struct it_child *serve(enum it_way way, const char *rules, const char *command)
+{
+    return it_under_start(&(struct it_under){
+        .way = way, .rules = rules, .argv = ARGV("sh", "-c", it_text("exec %s", command)), .deadline_s = 30});
+}
+
+#define HTTP "GET / HTTP/1.0\r\n\r\n"
+
+static void persistent_ECONNABORTED_resets_each_client_and_makes_no_server_spin(void)
+{
+    struct {
+        const char *name, *request;
+        const char *(*command)(int port);
+        int port;
+        struct it_child *child;
+        double cpu;
+    } servers[] = {{"redis", "PING\r\n", redis, 0, NULL, 0},
+                   {"memcached", "version\r\n", memcached, 0, NULL, 0},
+                   {"haproxy", HTTP, haproxy, 0, NULL, 0},
+                   {"socat", "hello\n", socat, 0, NULL, 0}};
+    enum { SERVERS = sizeof servers / sizeof *servers, CLIENTS = 5 };
+
+    for (int i = 0; i < SERVERS; i++) {
+        servers[i].port = it_port();
+        servers[i].child = serve(IT_BARE, "%accept:error=ECONNABORTED", servers[i].command(servers[i].port));
+    }
+    for (int i = 0; i < SERVERS; i++)
+        if (!it_listens(servers[i].child, servers[i].port))
+            return;
+    for (int i = 0; i < SERVERS; i++)
+        servers[i].cpu = it_cpu_seconds(servers[i].child->pid);
+    uint64_t start = it_now_ns();
+    for (int client = 0; client < CLIENTS; client++)
+        for (int i = 0; i < SERVERS; i++) {
+            int fd = it_connect(servers[i].port);
+            CHECK_TEXT(it_text("%s: %s", servers[i].name, it_ask(fd, servers[i].request, "\n")),
+                       it_text("%s: ECONNRESET", servers[i].name));
+        }
+    while (it_now_ns() - start < UINT64_C(1000000000))
+        for (int i = 0; i < SERVERS; i++)
+            it_attend(servers[i].child, 0.05);
+    double seconds = (double)(it_now_ns() - start) / 1e9;
+    for (int i = 0; i < SERVERS; i++) {
+        double used = it_cpu_seconds(servers[i].child->pid) - servers[i].cpu;
+        CHECK_SAYING(!servers[i].child->over && used / seconds < 0.15,
+                     it_text("%s used %.2f of %.2f s, exit %d: %.500s", servers[i].name, used, seconds,
+                             servers[i].child->over ? servers[i].child->exit : -1, servers[i].child->err));
+        CHECK_SAYING(
+            servers[i].child->err_bytes < 100000,
+            it_text("%s wrote %llu bytes", servers[i].name, (unsigned long long)servers[i].child->err_bytes));
+    }
+}
+
+/* The first client meets the fault, the second is served. */
+static void first_and_second(struct it_child *server, int port, const char *request, const char *reply)
+{
+    if (!it_listens(server, port))
+        return;
+    int fd = it_connect(port);
+    CHECK_TEXT(it_ask(fd, request, "\n"), "ECONNRESET");
+    fd = it_connect(port);
+    CHECK_HAS(it_ask(fd, request, reply), reply);
+    CHECK_INT(it_fired(1), 1);
+}
+
+static void servers_that_call_accept4_are_struck_by_that_name(void)
+{
+    const char *rule = "accept4:error=ECONNABORTED:when=1";
+    int port = it_port();
+    first_and_second(serve(IT_PLAIN, rule, redis(port)), port, "PING\r\n", "+PONG");
+    port = it_port();
+    first_and_second(serve(IT_PLAIN, rule, memcached(port)), port, "version\r\n", "VERSION");
+    port = it_port();
+    first_and_second(serve(IT_PLAIN, rule, haproxy(port)), port, HTTP, "hello");
+}
+
+static void a_rule_for_accept_leaves_them_alone_and_counts_nothing(void)
+{
+    int port = it_port();
+    struct it_child *server = serve(IT_PLAIN, "accept:error=ECONNABORTED", redis(port));
+    if (it_listens(server, port))
+        CHECK_HAS(it_ask(it_connect(port), "PING\r\n", "\n"), "+PONG");
+    CHECK_INT(it_fired(1), 0);
+    CHECK_INT(it_counted(1), 0);
+}
+
+static void nginx_stays_covered_after_its_workers_dropped_their_rights(void)
+{
+    /* Run as root, its workers belong to another user; an ordinary user's do not. */
+    const char *user = geteuid() == 0 ? "user nobody nogroup;\n" : "";
+    int port = it_port();
+    size_t count;
+
+    struct it_child *server =
+        serve(IT_PLAIN, "accept4:error=ECONNABORTED:when=1;%out:short=1", nginx(port, user));
+    first_and_second(server, port, HTTP, "hello");
+    const struct tf_event *events = it_events(&count);
+    CHECK(count >= 2);
+    if (count == 0)
+        return;
+    const char *status = it_read_file(it_text("/proc/%u/status", events[0].pid));
+    CHECK(events[0].pid != (uint32_t)server->pid);
+    CHECK_HAS(status, geteuid() == 0 ? "Uid:\t65534\t65534" : it_text("Uid:\t%u", geteuid()));
+    CHECK(it_fired(2) > 10);
+}
+
+static void one_byte_at_a_time_changes_no_reply(void)
+{
+    int redis_port = it_port(), nginx_port = it_port(), haproxy_port = it_port();
+    struct it_child *redis_child = serve(IT_BARE, "%in:short=1;%out:short=1", redis(redis_port));
+    struct it_child *nginx_child = serve(IT_BARE, "%in:short=1;%out:short=1",
+                                         nginx(nginx_port, geteuid() == 0 ? "user nobody nogroup;\n" : ""));
+    struct it_child *haproxy_child = serve(IT_BARE, "%in:short=1;%out:short=1", haproxy(haproxy_port));
+
+    if (it_listens(redis_child, redis_port))
+        CHECK_TEXT(it_ask(it_connect(redis_port), "SET key value\r\nGET key\r\n", "value\r\n"),
+                   "+OK\r\n$5\r\nvalue\r\n");
+    if (it_listens(nginx_child, nginx_port))
+        CHECK_HAS(it_ask(it_connect(nginx_port), HTTP, "hello"), "hello");
+    if (it_listens(haproxy_child, haproxy_port))
+        CHECK_HAS(it_ask(it_connect(haproxy_port), HTTP, "hello"), "hello");
+}
+
+static const char kinds[] =
+    "import asyncio, http.client, json, os, select, socket, ssl, subprocess, tempfile, threading\n"
+    "said = []\n"
+    "with tempfile.TemporaryFile() as f:\n"
+    "    f.write(b'file'); f.seek(0); said.append(f.read() == b'file')\n"
+    "r, w = os.pipe(); os.write(w, b'pipe'); said.append(os.read(r, 9) == b'pipe')\n"
+    "a, b = socket.socketpair(); a.send(b'unix'); said.append(b.recv(9) == b'unix')\n"
+    "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('127.0.0.1', 0))\n"
+    "v = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v.sendto(b'udp', u.getsockname())\n"
+    "said.append(u.recvfrom(9)[0] == b'udp')\n"
+    "said.append(subprocess.run(['echo', 'child'], capture_output=True).stdout == b'child\\n')\n"
+    "said.append(asyncio.run(asyncio.sleep(0, 'loop')) == 'loop')\n"
+    "l = socket.create_server(('127.0.0.1', 0)); c = socket.create_connection(l.getsockname())\n"
+    "s, _ = l.accept()\n"
+    "try:\n"
+    "    s.send(b'tcp'); print(all(said), c.recv(9))\n"
+    "except OSError as error:\n"
+    "    print(all(said), type(error).__name__)\n";
+
+static void python_keeps_its_imports_files_pipes_and_other_sockets(void)
+{
+    const char *const *argv = ARGV("/usr/bin/python3", "-c", kinds);
+    CHECK_TEXT(it_shimmed(IT_BARE, "%in:error=ECONNRESET", argv)->out, "True ConnectionResetError\n");
+    CHECK_TEXT(it_shimmed(IT_TRACED, "%in:error=ECONNRESET", argv)->out, "True ConnectionResetError\n");
+    CHECK_TEXT(it_shimmed(IT_BARE, "%out:error=EPIPE", argv)->out, "True BrokenPipeError\n");
+    CHECK_TEXT(it_shimmed(IT_PLAIN, "%in:eof", argv)->out, "True b''\n");
+}
+
+static void the_first_connect_that_counts_is_a_TCP_one(void)
+{
+    /* Name services and the program itself use AF_UNIX first. */
+    const char *program =
+        it_text("import socket\n"
+                "u = socket.socket(socket.AF_UNIX)\n"
+                "try: u.connect('/nowhere')\n"
+                "except FileNotFoundError: print('unix')\n"
+                "port = %d\n"
+                "a = socket.getaddrinfo('localhost', port, socket.AF_INET, socket.SOCK_STREAM)[0][4]\n"
+                "for i in range(2):\n"
+                "    try: socket.create_connection(a); print('connected')\n"
+                "    except ConnectionRefusedError: print('refused')\n",
+                it_sink_peer());
+    for (int way = IT_BARE; way <= IT_TRACED; way++)
+        CHECK_TEXT(
+            it_shimmed(way, "connect:error=ECONNREFUSED:when=1", ARGV("/usr/bin/python3", "-c", program))
+                ->out,
+            "unix\nrefused\nconnected\n");
+}
+
+IT_SUITE(servers, TEST(persistent_ECONNABORTED_resets_each_client_and_makes_no_server_spin),
+         TEST(servers_that_call_accept4_are_struck_by_that_name),
+         TEST(a_rule_for_accept_leaves_them_alone_and_counts_nothing),
+         TEST(nginx_stays_covered_after_its_workers_dropped_their_rights),
+         TEST(one_byte_at_a_time_changes_no_reply),
+         TEST(python_keeps_its_imports_files_pipes_and_other_sockets),
+         TEST(the_first_connect_that_counts_is_a_TCP_one))
