@@ -177,6 +177,8 @@ static int open_files(struct tf_case_run *run, struct tf_error *error)
     }
     if (mkdir(run->dir, 0755) != 0)
         return tf_error_errno(error, errno, "%s", run->dir);
+    if (!run->options->events)
+        return 0;
     if (asprintf(&events, "%s/events.jsonl", run->options->directory) < 0)
         return tf_error_set(error, "out of memory");
     run->events = fopen(events, "we");
@@ -226,6 +228,8 @@ static void report_program(struct tf_case_run *run, const struct tf_running *run
     text->command =
         tf_text_clean(running->command != NULL ? running->command : "",
                       running->command != NULL ? strlen(running->command) : 0, TF_RESULT_VALUE, false);
+    for (char *at = text->command; at != NULL && *at != '\0'; at++)
+        *at = *at == '\n' ? ' ' : *at;
     text->end = strdup(how);
     text->ran_ns = end->ended_ns > end->started_ns ? end->ended_ns - end->started_ns : 0;
     for (uint32_t i = 0; i < seen->rules; i++)

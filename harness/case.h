@@ -15,6 +15,7 @@ struct tf_case_options {
     const char *fixtures, *build, *shim; /* absolute paths */
     uint64_t seed, timeout_ns;
     enum tf_sandbox_kind kind;
+    bool events;          /* write events.jsonl */
     const char *why_host; /* for reports, where kind is TF_SANDBOX_HOST */
 };
 

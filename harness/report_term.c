@@ -48,8 +48,9 @@ static void print_failure(FILE *out, const struct tf_failure *failure)
     for (const char *at = failure->expected; *at != '\0'; at++)
         fputs(*at == '\n' ? "\\n" : (char[]){*at, '\0'}, out);
     fprintf(out, "\n      got       ");
-    if (strchr(failure->got, '\n') == NULL) {
-        fprintf(out, "%s\n", failure->got);
+    size_t line = strcspn(failure->got, "\n");
+    if (failure->got[line] == '\0' || failure->got[line + 1] == '\0') {
+        fprintf(out, "%.*s\n", (int)line, failure->got);
     } else {
         fputc('\n', out);
         print_lines(out, "      | ", failure->got);

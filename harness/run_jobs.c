@@ -86,6 +86,18 @@ void tf_run_quote(FILE *out, const char *word)
     fputc('\'', out);
 }
 
+static void print_time(FILE *out, uint64_t ns)
+{
+    static const struct {
+        uint64_t ns;
+        const char *name;
+    } units[] = {{1000000000, "s"}, {1000000, "ms"}, {1000, "us"}, {1, "ns"}};
+    size_t i = 0;
+    while (ns % units[i].ns != 0)
+        i++;
+    fprintf(out, " --timeout %llu%s", (unsigned long long)(ns / units[i].ns), units[i].name);
+}
+
 /* The command that runs this case again, with this seed. */
 static char *reproduction(const struct tf_run_command *command, const struct tf_case *one, uint64_t seed)
 {
@@ -102,7 +114,7 @@ static char *reproduction(const struct tf_run_command *command, const struct tf_
     }
     fprintf(out, " --seed %llu", (unsigned long long)seed);
     if (command->settings.common.timeout_ns > 0)
-        fprintf(out, " --timeout %lluus", (unsigned long long)command->settings.common.timeout_ns / 1000);
+        print_time(out, command->settings.common.timeout_ns);
     if (command->settings.fixtures != NULL) {
         fputs(" --fixtures", out);
         tf_run_quote(out, command->settings.fixtures);
@@ -148,6 +160,7 @@ static int add_job(struct tf_run_command *command, const struct tf_case *one, un
                     .seed = seed,
                     .timeout_ns = timeout_ns > 0 ? timeout_ns : one->timeout_ns,
                     .kind = private ? TF_SANDBOX_PRIVATE : TF_SANDBOX_HOST,
+                    .events = !command->temporary,
                     .why_host = command->settings.host ? "--host" : permits->why},
     };
     return 0;

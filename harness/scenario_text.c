@@ -143,23 +143,68 @@ int tf_words_split(const char *text, size_t length, int (*word)(void *data, cons
 
 /* ---- regular expressions ---- */
 
-enum { REGEX_BYTES = 1024, REGEX_REPEATS = 2000 };
+/* glibc unrolls what is repeated: x+ is xx*, x{9} nine of it, and nested ones
+ * multiply. So the size that an expression will have is bounded before. */
+enum { REGEX_BYTES = 1024, REGEX_SIZE = 10000, REGEX_DEPTH = 64 };
 
-/* glibc unrolls {n,m}, nested ones multiply: bound the product of all. */
-static int check_repeats(const char *text, struct tf_wrong *wrong)
+/* Behind a bracket expression, whose [ is at `at`. */
+static size_t behind_bracket(const char *text, size_t at)
 {
-    unsigned long product = 1;
-    for (const char *brace = strchr(text, '{'); brace != NULL; brace = strchr(brace + 1, '{')) {
-        unsigned long largest = 1;
-        for (const char *at = brace + 1; isdigit((unsigned char)*at) || *at == ','; at++)
-            if (isdigit((unsigned char)*at) && !isdigit((unsigned char)at[-1])) {
-                unsigned long bound = strtoul(at, NULL, 10);
-                largest = bound > largest ? bound : largest;
-            }
-        if (largest > REGEX_REPEATS || (product *= largest) > REGEX_REPEATS)
-            return tf_wrong_set(wrong, (size_t)(brace - text),
-                                "too much repetition: all {..} together may ask for %d at most",
-                                REGEX_REPEATS);
+    at += text[at + 1] == '^' ? 2 : 1;
+    at += text[at] == ']';
+    while (text[at] != '\0' && text[at] != ']') {
+        char kind = text[at] == '[' ? text[at + 1] : '\0';
+        const char end[] = {kind, ']', '\0'};
+        const char *close = kind != '\0' && strchr(".:=", kind) != NULL ? strstr(text + at + 2, end) : NULL;
+        at = close != NULL ? (size_t)(close - text) + 2 : at + 1;
+    }
+    return at + (text[at] == ']');
+}
+
+/* How often what stands before {n}, {n,} or {n,m} is written out. */
+static unsigned long repeats(const char *brace)
+{
+    unsigned long most = 1;
+    for (const char *at = brace + 1; isdigit((unsigned char)*at) || *at == ','; at++)
+        if (isdigit((unsigned char)*at) && !isdigit((unsigned char)at[-1])) {
+            unsigned long bound = strtoul(at, NULL, 10);
+            most = bound > most ? bound : most;
+        }
+    return most;
+}
+
+static int check_size(const char *text, struct tf_wrong *wrong)
+{
+    unsigned long before[REGEX_DEPTH], all = 0,
+                                       last = 0; /* sizes: outside the group, in it, of the last atom */
+    int depth = 0;
+    for (size_t at = 0; text[at] != '\0';) {
+        unsigned long times = text[at] == '+' ? 2 : text[at] == '{' ? repeats(text + at) : 1;
+        size_t next = at + 1;
+        if (times > REGEX_SIZE || all + last * (times - 1) > REGEX_SIZE)
+            return tf_wrong_set(wrong, at, "too much repetition for a regular expression");
+        all += last * (times - 1);
+        last *= times;
+        if (text[at] == '(') {
+            if (depth == REGEX_DEPTH)
+                return tf_wrong_set(wrong, at, "groups nested more than %d deep", REGEX_DEPTH);
+            before[depth++] = all;
+            all = last = 0;
+        } else if (text[at] == ')' && depth > 0) {
+            last = all + 1;
+            all = before[--depth] + last;
+        } else if (text[at] == '{') {
+            next += strspn(text + next, "0123456789,");
+            next += text[next] == '}';
+        } else if (strchr("+*?", text[at]) == NULL) {
+            if (text[at] == '[')
+                next = behind_bracket(text, at);
+            else if (text[at] == '\\' && text[at + 1] != '\0')
+                next++;
+            last = 1;
+            all++;
+        }
+        at = next;
     }
     return 0;
 }
@@ -168,7 +213,7 @@ int tf_regex_compile(regex_t *regex, const char *text, struct tf_wrong *wrong)
 {
     if (strlen(text) > REGEX_BYTES)
         return tf_wrong_set(wrong, 0, "a regular expression may have %d bytes at most", REGEX_BYTES);
-    if (check_repeats(text, wrong) != 0)
+    if (check_size(text, wrong) != 0)
         return -1;
     int code = regcomp(regex, text, REG_EXTENDED | REG_NOSUB | REG_NEWLINE);
     if (code == 0)

@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -110,8 +111,10 @@ static void reset_signals(const struct tf_supervisor_start *start)
         struct sigaction action = {.sa_handler = SIG_DFL};
         if (start->interactive && !sigaction(signal, NULL, &action) && action.sa_handler == SIG_IGN)
             continue;
-        /* A handler of the tool's must not run here, where its descriptors are gone. */
-        sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+        /* A handler of the tool's must not run here, where its descriptors are gone.
+         * sigaction(3) refuses 32 and 33, which posix_spawn(3) leaves ignored. */
+        static const long defaults[4];
+        syscall(SYS_rt_sigaction, signal, defaults, NULL, sizeof(uint64_t));
     }
     sigset_t none;
     sigemptyset(&none);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 
 #ifndef IPPROTO_MPTCP
@@ -88,17 +89,57 @@ void tf_socket_becomes(struct tf_socket *socket, enum tf_role role)
                                        atomic_fetch_add(&tf_self.segment->conns, 1) + 1);
 }
 
+/* Does something listen on this port? Columns of proc_net_tcp(5): number, local
+ * address:PORT, remote address, STATE, of which 0A is LISTEN. */
+static bool listened_on(const char *table, unsigned port)
+{
+    char text[4096], wanted[8];
+    size_t kept = 0;
+    bool found = false;
+    long fd = tf_sys(SYS_openat, AT_FDCWD, table, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return false;
+    snprintf(wanted, sizeof wanted, ":%04X ", port);
+    for (long got; !found && (got = tf_sys(SYS_read, fd, text + kept, sizeof text - 1 - kept)) > 0;) {
+        char *line = text, *end;
+        text[kept + (size_t)got] = 0;
+        for (; (end = strchr(line, '\n')); line = end + 1) {
+            *end = 0;
+            const char *local = strchr(line, ':'); /* behind the number */
+            const char *at = local ? strstr(local + 1, wanted) : NULL;
+            const char *state = at ? strchr(at + 6, ' ') : NULL;
+            found |= at && at == strchr(local + 1, ':') && state && strncmp(state, " 0A ", 4) == 0;
+        }
+        kept = strlen(line);
+        memmove(text, line, kept);
+    }
+    tf_sys(SYS_close, fd);
+    return found;
+}
+
+/* Nobody saw who opened it. The usual case shows in the ports: a client's is
+ * ephemeral (ip(7), ip_local_port_range); else a server's has a listener. */
+static enum tf_role guess_role(const struct tf_socket *socket)
+{
+    enum { EPHEMERAL = 32768 };
+    bool here = socket->local.port >= EPHEMERAL, there = socket->peer.port >= EPHEMERAL;
+
+    if (here != there)
+        return here ? TF_ROLE_CLIENT : TF_ROLE_SERVER;
+    return listened_on("/proc/self/net/tcp", socket->local.port) ||
+                   listened_on("/proc/self/net/tcp6", socket->local.port)
+               ? TF_ROLE_SERVER
+               : TF_ROLE_CLIENT;
+}
+
 void tf_socket_learn(struct tf_socket *socket, int fd)
 {
     tf_socket_endpoints(socket, fd);
-    if (tf_socket_int_option(fd, SOL_SOCKET, SO_ACCEPTCONN, 0)) {
+    if (tf_socket_int_option(fd, SOL_SOCKET, SO_ACCEPTCONN, 0))
         tf_socket_becomes(socket, TF_ROLE_LISTENER);
-    } else if (socket->peer.port != 0) {
-        /* Nobody saw who opened it: an ephemeral port is a client's (ip(7),
-         * ip_local_port_range; RFC 6056 §3.2 begins lower, Linux does not). */
-        bool client = socket->local.port >= 32768 && socket->peer.port < socket->local.port;
-        tf_socket_becomes(socket, client ? TF_ROLE_CLIENT : TF_ROLE_SERVER);
-    }
+    else if (socket->peer.port != 0)
+        tf_socket_becomes(socket, guess_role(socket));
 }
 
 static struct tf_socket *set_of(uint64_t cookie)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 static char build[PATH_MAX], scratch[PATH_MAX];
+static uint64_t begun_ns;
 
 /* What it_memory gave out. */
 static void **blocks;
@@ -132,6 +133,7 @@ void it_begin(void)
 {
     const char *tmp = getenv("TMPDIR");
 
+    begun_ns = it_now_ns();
     snprintf(scratch, sizeof scratch, "%s/tcpfault-test.XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp");
     if (!mkdtemp(scratch) || chmod(scratch, 0777) != 0) {
         perror(scratch);
@@ -155,4 +157,8 @@ void it_end(void)
     free(blocks);
     blocks = NULL;
     block_count = 0;
+    double seconds = (double)(it_now_ns() - begun_ns) / 1e9;
+    if (seconds > 2)
+        printf("(%.1f s) ", seconds);
+    fflush(stdout);
 }

@@ -251,6 +251,27 @@ static void substitutions_are_replaced(void)
     CU_ASSERT_EQUAL(wrong.at, 2);
 }
 
+static void expressions_that_would_grow_too_large_are_refused(void)
+{
+    static const char *const good[] = {"a",       "^x+y*$", "(a|b)+",        "[]x+*{]{3}", "[[:alpha:]+]+",
+                                       "a{2000}", "\\+\\{", "((((x+)+)+)+)+"};
+    static const char *const large[] = {"((a{200}){200}){200}", "n++++++++++++++++++++", "x{20000}",
+                                        "(((((((((((((((x+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+",
+                                        "[[:alpha:]]{101}{101}"};
+    struct tf_wrong wrong;
+    regex_t regex;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        int result = tf_regex_compile(&regex, good[i], &wrong);
+        TF_CHECK(result == 0, "%s was refused: %s", good[i], wrong.message);
+        if (result == 0)
+            regfree(&regex);
+    }
+    for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++) {
+        TF_CHECK(tf_regex_compile(&regex, large[i], &wrong) == -1, "%s was taken", large[i]);
+        TF_SAME(wrong.message, "too much repetition for a regular expression");
+    }
+}
+
 static void ranges_are_read_and_written(void)
 {
     static const char *const good[] = {"0", "7", "1..3", "2+", "-1", "-5..-1"};
@@ -274,4 +295,4 @@ TF_SUITE(scenario, TF_TEST(defaults_are_those_of_the_manual), TF_TEST(roles_foll
          TF_TEST(a_case_replaces_what_it_gives), TF_TEST(patterns_hold_numbers_not_names),
          TF_TEST(steps_are_taken_in_all_their_forms), TF_TEST(braces_and_slashes_are_literal_where_said),
          TF_TEST(what_reports_quote_is_bounded), TF_TEST(substitutions_are_replaced),
-         TF_TEST(ranges_are_read_and_written))
+         TF_TEST(expressions_that_would_grow_too_large_are_refused), TF_TEST(ranges_are_read_and_written))

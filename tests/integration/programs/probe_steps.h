@@ -265,6 +265,7 @@ static void wait_by_epoll(struct step *step, bool edge)
 
     if (*epoll < 0) {
         *epoll = epoll_create1(0);
+        fcntl(*epoll, F_SETFD, FD_CLOEXEC); /* as redis does: the shim looks at the number */
         epoll_ctl(*epoll, EPOLL_CTL_ADD, fd, &event);
     }
     event.events = 0;
