@@ -210,6 +210,6 @@ $(BUILD)/fuzz/%.o: %.c $(BUILD)/flags
 	$(call run,CLANG)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_O)
-	$(call run,CLANG)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(TOOL_LIBS)
+	$(call run,CLANG)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^) $(TOOL_LIBS)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

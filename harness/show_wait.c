@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+enum { WIDE = 400 }; /* no further entry is begun beyond this */
+
 /* poll(2) and epoll(7) number these alike. */
 static const struct {
     uint32_t bit;
@@ -57,13 +59,15 @@ static void put_epolled(struct tf_line *line, const struct epoll_event *entry)
 void tf_show_put_waited(struct tf_line *line, const struct tf_event *event)
 {
     bool polls = event->call == TF_poll || event->call == TF_ppoll;
+    bool more = event->flags & TF_EVENT_DATA_CUT;
     size_t size = polls ? sizeof(struct pollfd) : sizeof(struct epoll_event);
     size_t length = event->data_length <= TF_EVENT_DATA ? event->data_length : TF_EVENT_DATA;
+    size_t begin = line->length, at = 0;
     struct pollfd polled;
     struct epoll_event epolled;
 
     tf_line_put(line, "[");
-    for (size_t at = 0; at + size <= length; at += size) {
+    for (; at + size <= length && line->length - begin < WIDE; at += size) {
         tf_line_put(line, at ? ", " : "");
         if (polls) {
             memcpy(&polled, event->data + at, sizeof polled);
@@ -73,5 +77,6 @@ void tf_show_put_waited(struct tf_line *line, const struct tf_event *event)
             put_epolled(line, &epolled);
         }
     }
-    tf_line_put(line, event->flags & TF_EVENT_DATA_CUT ? ", ...]" : "]");
+    more = more || at + size <= length || (at == 0 && (polls ? event->arg[1] > 0 : event->result > 0));
+    tf_line_put(line, "%s]", !more ? "" : at ? ", ..." : "...");
 }

@@ -116,6 +116,11 @@ static void reset_signals(const struct tf_supervisor_start *start)
         static const long defaults[4];
         syscall(SYS_rt_sigaction, signal, defaults, NULL, sizeof(uint64_t));
     }
+    /* glibc keeps 32 and 33 for itself, and sigaction away from them; a caller
+     * without it may have them ignored. The kernel's struct, all zero: SIG_DFL. */
+    static const uint64_t defaults[4];
+    for (int signal = 32; signal < 34 && !start->interactive; signal++)
+        syscall(SYS_rt_sigaction, signal, defaults, NULL, sizeof(uint64_t));
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, start->interactive ? start->mask : &none, NULL);

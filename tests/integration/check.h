@@ -27,9 +27,11 @@
 #define CHECK_TEXT(got, expected)                                                                            \
     do {                                                                                                     \
         const char *got_ = (got), *expected_ = (expected);                                                   \
-        CHECK_SAYING(strcmp(got_, expected_) == 0,                                                           \
-                     it_text("%s\n      is: %s\n  not: %s", #got, got_, expected_));                         \
+        CHECK_SAYING(strcmp(got_, expected_) == 0, it_differ(#got, got_, expected_));                        \
     } while (0)
+
+/* Where two texts differ, and what they have there. */
+const char *it_differ(const char *name, const char *got, const char *expected);
 
 #define CHECK_HAS(text, part)                                                                                \
     do {                                                                                                     \

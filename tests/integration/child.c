@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -179,8 +180,11 @@ static void look(struct it_child *child, int ms)
         close(child->out_fd), child->out_fd = -1;
     if (fds[1].revents && !take(child->err_fd, &child->err, &child->err_length, &child->err_bytes))
         close(child->err_fd), child->err_fd = -1;
-    if (!child->over && waitpid(child->pid, &status, WNOHANG) == child->pid)
+    struct rusage usage;
+    if (!child->over && wait4(child->pid, &status, WNOHANG, &usage) == child->pid) {
+        child->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
         note_end(child, status);
+    }
     if (!child->over && it_now_ns() > child->deadline_ns) {
         child->late = true;
         kill(-child->pid, SIGKILL);

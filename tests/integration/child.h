@@ -32,6 +32,7 @@ struct it_child {
     char *out, *err; /* what it wrote, NUL-terminated; the first IT_KEPT_BYTES */
     size_t out_length, err_length;
     uint64_t out_bytes, err_bytes; /* how much it wrote in all */
+    uint64_t peak_bytes;           /* its largest resident size, before its exec included */
     uint64_t deadline_ns;
     int out_fd, err_fd, in_fd;
     struct it_child *next;

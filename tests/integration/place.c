@@ -47,6 +47,16 @@ const char *it_text(const char *format, ...)
     return kept;
 }
 
+const char *it_differ(const char *name, const char *got, const char *expected)
+{
+    size_t same = 0;
+    while (got[same] && got[same] == expected[same])
+        same++;
+    same = same < 200 ? 0 : same - 100;
+    return it_text("%s\n      is:  %s%.1000s\n      not: %s%.1000s", name, same ? "..." : "", got + same,
+                   same ? "..." : "", expected + same);
+}
+
 bool it_set_build(const char *path)
 {
     return realpath(path, build) != NULL;

@@ -1,5 +1,6 @@
 /* short, eof, corrupt: how many bytes move, and in which state. */
 #include "check.h"
+#include "net.h"
 #include "suite.h"
 #include "under.h"
 
@@ -239,6 +240,21 @@ static void an_ignored_option_looks_set(void)
         "d.getopt=1 c.kernel=0 s.getopt=0", 1);
 }
 
+static void without_SO_REUSEADDR_a_port_in_TIME_WAIT_is_really_in_use(void)
+{
+    const char *script = "l.listen:%d c.tcp c.connect l.accept s.close c.close l.close m.listen:%d";
+    int port = it_port();
+
+    it_port_free(port);
+    PROBE_FIRED("setsockopt:error=EPERM:opt=SO_REUSEPORT", it_text(script, port, port), "c.connect=0 s.close=0 c.close=0 l.close=0", 0);
+    for (int i = 0; i < 2; i++) {
+        port = it_port();
+        it_port_free(port);
+        struct it_child *child = it_shimmed(i ? IT_TRACED : IT_BARE, "setsockopt:ignore:opt=SO_REUSEADDR", it_probe_argv(it_text(script, port, port)));
+        CHECK_TEXT(child->out, "c.connect=0 s.close=0 c.close=0 l.close=0 m.listen=EADDRINUSE");
+    }
+}
+
 static void an_ignored_call_succeeds_and_does_nothing(void)
 {
     PROBE_FIRED("shutdown:ignore:role=client", "pair c.shut:wr s.poll c.send:data s.recv:9",
@@ -259,4 +275,4 @@ IT_SUITE(bytes, TEST(every_receiving_call_can_be_short), TEST(every_sending_call
          TEST(one_bit_is_flipped_in_what_leaves_and_the_buffer_is_untouched),
          TEST(the_place_of_the_flipped_bit_comes_from_the_seed),
          TEST(a_byte_beyond_the_transfer_cannot_be_corrupted), TEST(an_ignored_option_looks_set),
-         TEST(an_ignored_call_succeeds_and_does_nothing))
+         TEST(without_SO_REUSEADDR_a_port_in_TIME_WAIT_is_really_in_use), TEST(an_ignored_call_succeeds_and_does_nothing))

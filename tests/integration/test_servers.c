@@ -5,6 +5,7 @@
 #include "suite.h"
 #include "under.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -178,6 +179,28 @@ static void one_byte_at_a_time_changes_no_reply(void)
         CHECK_HAS(it_ask(it_connect(haproxy_port), HTTP, "hello"), "hello");
 }
 
+static void faults_of_clients_leave_logs_and_wake_up_pipes_alone(void)
+{
+    static const char *const rules[] = {"%in:error=ECONNRESET", "%out:error=EPIPE"};
+    for (int i = 0; i < 2; i++) {
+        int redis_port = it_port(), memcached_port = it_port();
+        const char *log = it_text("%s/redis-%d.log", it_scratch(), i);
+        struct it_child *redis_child = serve(IT_BARE, rules[i], it_text("%s --logfile %s", redis(redis_port), log));
+        struct it_child *memcached_child = serve(IT_BARE, rules[i], memcached(memcached_port));
+        if (!it_listens(redis_child, redis_port) || !it_listens(memcached_child, memcached_port))
+            return;
+        for (int client = 0; client < 3; client++) {
+            CHECK_TEXT(it_ask(it_connect(redis_port), "PING\r\n", "\n"), "ECONNRESET");
+            CHECK_TEXT(it_ask(it_connect(memcached_port), "version\r\n", "\n"), "ECONNRESET");
+        }
+        it_attend(redis_child, 0.1);
+        CHECK(!redis_child->over && !memcached_child->over);
+        kill(redis_child->pid, SIGTERM);
+        CHECK_EXIT(it_finish(redis_child), 0);
+        CHECK_HAS(it_read_file(log), "bye bye");
+    }
+}
+
 static const char kinds[] =
     "import asyncio, http.client, json, os, select, socket, ssl, subprocess, tempfile, threading\n"
     "said = []\n"
@@ -232,5 +255,5 @@ IT_SUITE(servers, TEST(persistent_ECONNABORTED_resets_each_client_and_makes_no_s
          TEST(a_rule_for_accept_leaves_them_alone_and_counts_nothing),
          TEST(nginx_stays_covered_after_its_workers_dropped_their_rights),
          TEST(one_byte_at_a_time_changes_no_reply),
-         TEST(python_keeps_its_imports_files_pipes_and_other_sockets),
+         TEST(faults_of_clients_leave_logs_and_wake_up_pipes_alone), TEST(python_keeps_its_imports_files_pipes_and_other_sockets),
          TEST(the_first_connect_that_counts_is_a_TCP_one))

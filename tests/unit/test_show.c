@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -295,9 +296,40 @@ static void damaged_events_are_survived(void)
     CU_PASS();
 }
 
-TF_SUITE(show, TF_TEST(a_line_has_time_process_addresses_result_and_duration),
-         TF_TEST(errors_have_their_names), TF_TEST(what_a_rule_did_is_said),
-         TF_TEST(a_call_that_never_returned_is_unfinished), TF_TEST(bytes_are_quoted_as_strace_quotes_them),
-         TF_TEST(numbers_become_names), TF_TEST(reads_that_failed_show_where_they_would_have_written),
-         TF_TEST(every_call_fits_in_a_line), TF_TEST(json_says_the_same),
-         TF_TEST(a_site_is_module_and_offset_or_an_address), TF_TEST(damaged_events_are_survived))
+static void a_wait_shows_what_it_waited_for(void)
+{
+    struct tf_event event = event_of(TF_poll);
+    const struct pollfd polled[] = {{5, POLLIN | POLLOUT, POLLOUT}, {6, POLLIN, 0}};
+    event.arg[0] = 0x7fff0000;
+    event.arg[1] = 2;
+    event.arg[2] = 100;
+    event.result = 1;
+    event.data_length = sizeof polled;
+    memcpy(event.data, polled, sizeof polled);
+    shows(&event, BARE,
+          "poll([{fd=5, events=POLLIN|POLLOUT, revents=POLLOUT}, {fd=6, events=POLLIN}], 2, 100) = 1");
+    event.flags = TF_EVENT_DATA_CUT;
+    event.data_length = sizeof polled[0];
+    shows(&event, BARE, "poll([{fd=5, events=POLLIN|POLLOUT, revents=POLLOUT}, ...], 2, 100) = 1");
+
+    const struct epoll_event ready = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.u64 = 0x2a};
+    event = event_of(TF_epoll_wait);
+    event.arg[1] = 0x7fff0000;
+    event.arg[2] = 8;
+    event.arg[3] = (uint64_t)-1;
+    event.result = 1;
+    event.data_length = sizeof ready;
+    memcpy(event.data, &ready, sizeof ready);
+    shows(&event, BARE, "epoll_wait(5, [{events=EPOLLIN|EPOLLRDHUP|EPOLLET, data=0x2a}], 8, -1) = 1");
+    event.result = 0;
+    event.data_length = 0;
+    shows(&event, BARE, "epoll_wait(5, [], 8, -1) = 0 (Timeout)");
+}
+
+TF_SUITE(show, TF_TEST(a_wait_shows_what_it_waited_for),
+         TF_TEST(a_line_has_time_process_addresses_result_and_duration), TF_TEST(errors_have_their_names),
+         TF_TEST(what_a_rule_did_is_said), TF_TEST(a_call_that_never_returned_is_unfinished),
+         TF_TEST(bytes_are_quoted_as_strace_quotes_them), TF_TEST(numbers_become_names),
+         TF_TEST(reads_that_failed_show_where_they_would_have_written), TF_TEST(every_call_fits_in_a_line),
+         TF_TEST(json_says_the_same), TF_TEST(a_site_is_module_and_offset_or_an_address),
+         TF_TEST(damaged_events_are_survived))
