@@ -20,7 +20,6 @@ struct tf_question {
     struct tf_endpoint local, peer; /* family 0: unknown */
     int opt_level, opt_name;        /* set- and getsockopt */
     uint64_t position;              /* bytes passed in this call's direction */
-    uint64_t cookie;
     uint64_t ordinal; /* > 0: its only rule (segment's quick[]) has counted the call already, as this one */
     int real_errno;   /* after the real call failed; 0 before it */
     const char *exe;

@@ -3,10 +3,13 @@
 #include "rule.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <fiu-control.h>
 #include <fiu.h>
-#include <sched.h>
+#include <limits.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 struct asked {
@@ -181,6 +184,22 @@ CONTROL(fiu_enable_external, true,
         real(point, failnum, failinfo, flags, external_cb), real(name, failnum, failinfo, flags, external_cb))
 CONTROL(fiu_disable, false, (const char *name), real(point), real(name))
 
+static char control_base[PATH_MAX];
+
+/* libfiu opens the FIFOs anew for each command, and makes them for their owner
+ * alone: a daemon that drops its rights would lose them. Also for the FIFOs that
+ * its fork handler makes for a child. */
+static void share_control(void)
+{
+    char path[PATH_MAX + 32];
+    static const char *const ends[] = {"in", "out"};
+
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s-%ld.%s", control_base, tf_sys(SYS_getpid), ends[i]);
+        tf_sys(SYS_fchmodat, AT_FDCWD, path, 0666);
+    }
+}
+
 int tf_failpoint_start(const char *control)
 {
     struct tf_segment *segment = tf_self.segment;
@@ -199,6 +218,11 @@ int tf_failpoint_start(const char *control)
      * the program's threads. */
     atomic_store_explicit(&held, 0, memory_order_release);
     int result = control ? fiu_rc_fifo(control) : 0;
+    if (control && result == 0) {
+        snprintf(control_base, sizeof control_base, "%s", control);
+        share_control();
+        pthread_atfork(NULL, NULL, share_control); /* behind libfiu's own */
+    }
     tf_sys(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(uint64_t));
     return result;
 }
@@ -228,9 +252,8 @@ void tf_failpoint_before_fork(void)
     before_fork = before;
 }
 
-void tf_failpoint_after_fork(bool child)
+void tf_failpoint_after_fork(void)
 {
-    (void)child;
     sigset_t before = before_fork;
     leave(&before);
 }

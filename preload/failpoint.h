@@ -26,6 +26,6 @@ bool tf_failpoint(const struct tf_question *question, const struct tf_counters *
 
 /* Around fork, in this order. */
 void tf_failpoint_before_fork(void);
-void tf_failpoint_after_fork(bool child);
+void tf_failpoint_after_fork(void); /* in parent and child */
 
 #endif

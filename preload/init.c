@@ -154,19 +154,9 @@ static void enroll(struct tf_segment *segment)
     }
 }
 
-static void before_fork(void)
-{
-    tf_failpoint_before_fork();
-}
-
-static void after_fork_parent(void)
-{
-    tf_failpoint_after_fork(false);
-}
-
 static void after_fork_child(void)
 {
-    tf_failpoint_after_fork(true);
+    tf_failpoint_after_fork();
     tf_self.pid = tf_sys(SYS_getpid);
     for (int i = 0; i < TF_RULES_MAX; i++)
         atomic_store(&tf_self.counted[i], 0);
@@ -185,7 +175,7 @@ static void adopt(struct tf_segment *segment)
     }
     tf_self.pid = tf_sys(SYS_getpid);
     tf_self.segment = segment;
-    pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+    pthread_atfork(tf_failpoint_before_fork, tf_failpoint_after_fork, after_fork_child);
     for (int id = 0; id < TF_CALLS; id++) {
         unsigned quick = atomic_load(&segment->quick[id]);
         if (quick == 0)

@@ -129,7 +129,6 @@ static void ask(const struct tf_call *call, struct tf_question *question, char *
     if (socket) {
         question->role = atomic_load(&socket->role);
         question->conn = atomic_load(&socket->conn);
-        question->cookie = atomic_load(&socket->cookie);
         question->local = socket->local;
         question->peer = socket->peer;
         question->position =

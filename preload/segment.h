@@ -88,7 +88,6 @@ enum tf_latch {
     TF_LATCH_EOF = 1 << 0,           /* reads give 0 now and always */
     TF_LATCH_GONE = 1 << 1,          /* we destroyed the connection */
     TF_LATCH_CONNECT_FAILS = 1 << 2, /* a failing connect whose errno is ours */
-    TF_LATCH_ENDPOINTS = 1 << 3,     /* local and peer are filled in */
 };
 
 struct tf_slot {
@@ -108,7 +107,6 @@ struct tf_segment {
      * counted without looking at anything but `when`; else 0. */
     _Alignas(64) _Atomic uint8_t quick[64];
     _Alignas(64) _Atomic uint32_t conns; /* connections so far */
-    _Atomic uint32_t ports_seen;
     struct tf_plan plan;
     struct tf_rule_state state[TF_RULES_MAX];
     struct tf_module module[TF_MODULES];

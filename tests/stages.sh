@@ -23,7 +23,7 @@ stage() {
     scenarios) scenarios "$BUILD" ;;
     lint) tests/lint/run.sh fast ;;
     analysis) tests/lint/run.sh slow ;;
-    clang) $make BUILD="$BUILD-clang" CC=clang all unit ;;
+    clang) $make BUILD="$BUILD-clang" CC=clang all unit && scenarios "$BUILD-clang" ;;
     address) sanitized address,undefined unit integration && scenarios "$BUILD-address-undefined" ;;
     thread) sanitized thread unit ;;
     fuzz) $make fuzz ;;

@@ -74,7 +74,8 @@ void it_holds(int fd);
 /* CPU time that a process has used, from /proc/PID/stat; -1: there is none. */
 double it_cpu_seconds(pid_t pid);
 
-/* How many processes have `text` in their command line. */
+/* How many processes have `text` in their command line, whose arguments are
+ * separated by tabs there. */
 int it_processes_with(const char *text);
 
 uint64_t it_now_ns(void);

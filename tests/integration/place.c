@@ -132,6 +132,8 @@ int it_processes_with(const char *text)
             continue;
         ssize_t got = read(fd, line, sizeof line);
         close(fd);
+        for (ssize_t i = 0; i < got; i++)
+            line[i] = line[i] ? line[i] : '\t';
         found += got > 0 && memmem(line, (size_t)got, text, strlen(text)) != NULL;
     }
     if (proc)

@@ -246,11 +246,13 @@ static void without_SO_REUSEADDR_a_port_in_TIME_WAIT_is_really_in_use(void)
     int port = it_port();
 
     it_port_free(port);
-    PROBE_FIRED("setsockopt:error=EPERM:opt=SO_REUSEPORT", it_text(script, port, port), "c.connect=0 s.close=0 c.close=0 l.close=0", 0);
+    PROBE_FIRED("setsockopt:error=EPERM:opt=SO_REUSEPORT", it_text(script, port, port),
+                "c.connect=0 s.close=0 c.close=0 l.close=0", 0);
     for (int i = 0; i < 2; i++) {
         port = it_port();
         it_port_free(port);
-        struct it_child *child = it_shimmed(i ? IT_TRACED : IT_BARE, "setsockopt:ignore:opt=SO_REUSEADDR", it_probe_argv(it_text(script, port, port)));
+        struct it_child *child = it_shimmed(i ? IT_TRACED : IT_BARE, "setsockopt:ignore:opt=SO_REUSEADDR",
+                                            it_probe_argv(it_text(script, port, port)));
         CHECK_TEXT(child->out, "c.connect=0 s.close=0 c.close=0 l.close=0 m.listen=EADDRINUSE");
     }
 }
@@ -275,4 +277,5 @@ IT_SUITE(bytes, TEST(every_receiving_call_can_be_short), TEST(every_sending_call
          TEST(one_bit_is_flipped_in_what_leaves_and_the_buffer_is_untouched),
          TEST(the_place_of_the_flipped_bit_comes_from_the_seed),
          TEST(a_byte_beyond_the_transfer_cannot_be_corrupted), TEST(an_ignored_option_looks_set),
-         TEST(without_SO_REUSEADDR_a_port_in_TIME_WAIT_is_really_in_use), TEST(an_ignored_call_succeeds_and_does_nothing))
+         TEST(without_SO_REUSEADDR_a_port_in_TIME_WAIT_is_really_in_use),
+         TEST(an_ignored_call_succeeds_and_does_nothing))

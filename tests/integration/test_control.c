@@ -95,11 +95,14 @@ static void rules_and_the_control_work_together(void)
 static void the_control_survives_a_cleared_environment_and_dropped_rights(void)
 {
     const char *base = it_text("%s/ctrl", it_scratch());
-    const char *drop = it_text("import os\nif os.geteuid() == 0: os.setgid(65534); os.setuid(65534)\n%s", connector);
+    const char *drop =
+        it_text("import os\nif os.geteuid() == 0: os.setgid(65534); os.setuid(65534)\n%s", connector);
     struct controlled it = {.base = base};
 
     it.child = it_start(&(struct it_command){
-        .argv = ARGV("env", "-i", "/usr/bin/python3", "-c", drop, it_text("%d", it_sink_peer())), .env = ARGV(it_preload(NULL), it_text("TCPFAULT_CTRL=%s", base)), .input = ""});
+        .argv = ARGV("env", "-i", "/usr/bin/python3", "-c", drop, it_text("%d", it_sink_peer())),
+        .env = ARGV(it_preload(NULL), it_text("TCPFAULT_CTRL=%s", base)),
+        .input = ""});
     CHECK(it_says(it.child, "ready"));
     control(&it, NULL, "connected");
     control(&it, "enable name=tcp/connect,failinfo=111", "ECONNREFUSED");
@@ -187,6 +190,7 @@ IT_SUITE(control, TEST(fiu_ctrl_enables_and_disables_our_points_on_a_running_pro
          TEST(the_names_of_libfius_own_preload_are_understood),
          TEST(a_malformed_failinfo_neither_crashes_nor_picks_a_random_errno),
          TEST(rules_and_the_control_work_together),
-         TEST(the_control_survives_a_cleared_environment_and_dropped_rights), TEST(accept_by_libfius_name_strikes_programs_that_call_accept4),
+         TEST(the_control_survives_a_cleared_environment_and_dropped_rights),
+         TEST(accept_by_libfius_name_strikes_programs_that_call_accept4),
          TEST(fiu_run_arms_a_program_that_also_has_the_shim), TEST(without_being_asked_there_is_no_control),
          TEST(a_control_that_cannot_be_made_is_said), TEST(a_wrong_rule_is_said_before_main))

@@ -25,10 +25,13 @@ static const struct tf_event *event_of(enum tf_call_id call, int n)
 
 static void an_event_tells_what_was_asked_and_what_came_of_it(void)
 {
-    struct it_child *child = it_shimmed(IT_TRACED, "recv:error=ENOMEM:when=2", it_probe_argv("pair s.send:hello c.recv:3 c.recv:9 c.recv:9 c.close"));
+    struct it_child *child =
+        it_shimmed(IT_TRACED, "recv:error=ENOMEM:when=2",
+                   it_probe_argv("pair s.send:hello c.recv:3 c.recv:9 c.recv:9 c.close"));
     CHECK_EXIT(child, 0);
     const struct tf_event *connect = event_of(TF_connect, 1), *accept = event_of(TF_accept, 1);
-    const struct tf_event *send = event_of(TF_send, 1), *first = event_of(TF_recv, 1), *struck = event_of(TF_recv, 2), *last = event_of(TF_recv, 3);
+    const struct tf_event *send = event_of(TF_send, 1), *first = event_of(TF_recv, 1),
+                          *struck = event_of(TF_recv, 2), *last = event_of(TF_recv, 3);
 
     CHECK_INT(connect->role, TF_ROLE_CLIENT);
     CHECK_INT(connect->conn, 1);
@@ -61,7 +64,8 @@ static void an_event_tells_what_was_asked_and_what_came_of_it(void)
 
 static void only_matched_calls_become_events_without_a_trace(void)
 {
-    it_shimmed(IT_PLAIN, "recv:error=ENOMEM:when=2", it_probe_argv("pair s.send:hello c.recv:3 c.recv:9 c.recv:9"));
+    it_shimmed(IT_PLAIN, "recv:error=ENOMEM:when=2",
+               it_probe_argv("pair s.send:hello c.recv:3 c.recv:9 c.recv:9"));
     CHECK_TEXT(it_history(), "recv conn=1 = -1 ENOMEM rule=1#2 fired\n");
     CHECK_INT(it_counted(1), 3);
     CHECK_INT(it_fired(1), 1);
@@ -69,8 +73,10 @@ static void only_matched_calls_become_events_without_a_trace(void)
 
 static void events_outlive_a_killed_program(void)
 {
-    struct it_child *child = it_under_start(&(struct it_under){
-        .way = IT_TRACED, .rules = "recv:error=ENOMEM:when=1", .argv = it_probe_argv("pair s.send:hello c.recv:9 c.recv:9 c.recv:9")});
+    struct it_child *child = it_under_start(
+        &(struct it_under){.way = IT_TRACED,
+                           .rules = "recv:error=ENOMEM:when=1",
+                           .argv = it_probe_argv("pair s.send:hello c.recv:9 c.recv:9 c.recv:9")});
     uint64_t end = it_now_ns() + UINT64_C(10000000000);
     size_t count = 0;
 
@@ -97,10 +103,20 @@ static void every_image_of_a_process_is_registered(void)
 static void counts_are_exact_across_threads_and_processes(void)
 {
     for (int way = IT_BARE; way <= IT_PLAIN; way++) {
-        CHECK_TEXT(it_shimmed(way, "recv:error=ENOMEM:when=2+2", ARGV(it_program("counts"), "3", "4", "1000"))->out, "6000\n");
-        CHECK_TEXT(it_shimmed(way, "recv:error=ENOMEM:when=777", ARGV(it_program("counts"), "3", "4", "1000"))->out, "1\n");
-        CHECK_TEXT(it_shimmed(way, "recv:error=ENOMEM:when=11000..20000", ARGV(it_program("counts"), "3", "4", "1000"))->out, "1001\n");
-        CHECK_TEXT(it_shimmed(way, "recv:error=ENOMEM:per=process:when=777", ARGV(it_program("counts"), "3", "4", "1000"))->out, "3\n");
+        CHECK_TEXT(
+            it_shimmed(way, "recv:error=ENOMEM:when=2+2", ARGV(it_program("counts"), "3", "4", "1000"))->out,
+            "6000\n");
+        CHECK_TEXT(
+            it_shimmed(way, "recv:error=ENOMEM:when=777", ARGV(it_program("counts"), "3", "4", "1000"))->out,
+            "1\n");
+        CHECK_TEXT(it_shimmed(way, "recv:error=ENOMEM:when=11000..20000",
+                              ARGV(it_program("counts"), "3", "4", "1000"))
+                       ->out,
+                   "1001\n");
+        CHECK_TEXT(it_shimmed(way, "recv:error=ENOMEM:per=process:when=777",
+                              ARGV(it_program("counts"), "3", "4", "1000"))
+                       ->out,
+                   "3\n");
     }
     CHECK_INT(it_counted(1), 12000);
     CHECK_INT(it_fired(1), 3);
@@ -110,8 +126,11 @@ static void how_many_chance_strikes_does_not_depend_on_the_threads_timing(void)
 {
     const char *first = NULL;
     for (int i = 0; i < 5; i++) {
-        struct it_child *child = it_under_run(&(struct it_under){
-            .way = IT_PLAIN, .rules = "recv:error=ENOMEM:prob=0.3", .seed = 5, .argv = ARGV(it_program("counts"), "2", "3", "1000")});
+        struct it_child *child =
+            it_under_run(&(struct it_under){.way = IT_PLAIN,
+                                            .rules = "recv:error=ENOMEM:prob=0.3",
+                                            .seed = 5,
+                                            .argv = ARGV(it_program("counts"), "2", "3", "1000")});
         if (!first)
             first = child->out;
         CHECK_TEXT(child->out, first);
@@ -122,8 +141,9 @@ static void how_many_chance_strikes_does_not_depend_on_the_threads_timing(void)
 static void a_trace_file_is_made_by_the_shim_itself(void)
 {
     const char *file = it_text("%s/own.events", it_scratch());
-    struct it_child *child = it_run(&(struct it_command){
-        .argv = it_probe_argv("pair s.send:x c.recv:9"), .env = ARGV(it_preload(NULL), it_text("TCPFAULT_TRACE=%s", file))});
+    struct it_child *child =
+        it_run(&(struct it_command){.argv = it_probe_argv("pair s.send:x c.recv:9"),
+                                    .env = ARGV(it_preload(NULL), it_text("TCPFAULT_TRACE=%s", file))});
     CHECK_EXIT(child, 0);
     struct tf_segment *segment = tf_segment_open(file);
     CHECK(segment != NULL);
@@ -136,4 +156,5 @@ static void a_trace_file_is_made_by_the_shim_itself(void)
 IT_SUITE(evidence, TEST(an_event_tells_what_was_asked_and_what_came_of_it),
          TEST(only_matched_calls_become_events_without_a_trace), TEST(events_outlive_a_killed_program),
          TEST(every_image_of_a_process_is_registered), TEST(counts_are_exact_across_threads_and_processes),
-         TEST(how_many_chance_strikes_does_not_depend_on_the_threads_timing), TEST(a_trace_file_is_made_by_the_shim_itself))
+         TEST(how_many_chance_strikes_does_not_depend_on_the_threads_timing),
+         TEST(a_trace_file_is_made_by_the_shim_itself))

@@ -205,8 +205,10 @@ static void classes_hold_their_calls_and_no_others(void)
 
 static void libfius_names_are_calls_too(void)
 {
-    PROBE_FIRED("posix/io/net/accept:error=EMFILE", "l.listen c.tcp c.connect l.accept4 l.accept", "c.connect=0 l.accept4=EMFILE l.accept=EMFILE", 2);
-    PROBE_FIRED("posix/io/net/connect:error=ECONNREFUSED", "l.listen c.tcp c.connect", "c.connect=ECONNREFUSED", 1);
+    PROBE_FIRED("posix/io/net/accept:error=EMFILE", "l.listen c.tcp c.connect l.accept4 l.accept",
+                "c.connect=0 l.accept4=EMFILE l.accept=EMFILE", 2);
+    PROBE_FIRED("posix/io/net/connect:error=ECONNREFUSED", "l.listen c.tcp c.connect",
+                "c.connect=ECONNREFUSED", 1);
     PROBE_FIRED("posix/io/rw/read:error=ENOMEM", "pair s.send:x c.read:9", "s.send=1 c.read=ENOMEM", 1);
     PROBE_FIRED("tcp/recv:error=ENOMEM", "pair s.send:x c.recv:9", "s.send=1 c.recv=ENOMEM", 1);
 }
@@ -214,7 +216,8 @@ static void libfius_names_are_calls_too(void)
 static void the_first_call_that_counts_is_the_programs_own(void)
 {
     /* not the dynamic loader's read, not one of a file */
-    PROBE_FIRED("read:error=ENOMEM:when=1", "f.file f.read:4 pair s.send:x c.read:9", "f.read=4:file s.send=1 c.read=ENOMEM", 1);
+    PROBE_FIRED("read:error=ENOMEM:when=1", "f.file f.read:4 pair s.send:x c.read:9",
+                "f.read=4:file s.send=1 c.read=ENOMEM", 1);
 }
 
 static const char *chances(uint64_t seed, const char *rule)
@@ -313,6 +316,7 @@ IT_SUITE(selectors, TEST(a_role_is_one_side), TEST(peer_and_local_are_addresses)
          TEST(a_lasting_error_in_the_place_of_a_real_one_lasts), TEST(when_counts_as_strace_does),
          TEST(counting_goes_on_across_fork_and_exec), TEST(each_process_or_connection_can_have_its_own_count),
          TEST(the_first_rule_that_holds_wins), TEST(classes_hold_their_calls_and_no_others),
-         TEST(libfius_names_are_calls_too), TEST(the_first_call_that_counts_is_the_programs_own), TEST(chance_comes_from_the_seed), TEST(only_TCP_is_struck),
+         TEST(libfius_names_are_calls_too), TEST(the_first_call_that_counts_is_the_programs_own),
+         TEST(chance_comes_from_the_seed), TEST(only_TCP_is_struck),
          TEST(a_number_that_was_a_sockets_is_a_files_now), TEST(descriptors_are_followed_wherever_they_go),
          TEST(a_socket_from_outside_is_known_at_its_first_call))

@@ -185,7 +185,8 @@ static void faults_of_clients_leave_logs_and_wake_up_pipes_alone(void)
     for (int i = 0; i < 2; i++) {
         int redis_port = it_port(), memcached_port = it_port();
         const char *log = it_text("%s/redis-%d.log", it_scratch(), i);
-        struct it_child *redis_child = serve(IT_BARE, rules[i], it_text("%s --logfile %s", redis(redis_port), log));
+        struct it_child *redis_child =
+            serve(IT_BARE, rules[i], it_text("%s --logfile %s", redis(redis_port), log));
         struct it_child *memcached_child = serve(IT_BARE, rules[i], memcached(memcached_port));
         if (!it_listens(redis_child, redis_port) || !it_listens(memcached_child, memcached_port))
             return;
@@ -238,7 +239,8 @@ static void the_first_connect_that_counts_is_a_TCP_one(void)
                 "try: u.connect('/nowhere')\n"
                 "except FileNotFoundError: print('unix')\n"
                 "port = %d\n"
-                "a = socket.getaddrinfo('localhost', port, socket.AF_INET, socket.SOCK_STREAM)[0][4]\n"
+                "try: a = socket.getaddrinfo('localhost', port, socket.AF_INET, socket.SOCK_STREAM)[0][4]\n"
+                "except socket.gaierror: a = ('127.0.0.1', port)\n" /* no /etc/hosts */
                 "for i in range(2):\n"
                 "    try: socket.create_connection(a); print('connected')\n"
                 "    except ConnectionRefusedError: print('refused')\n",
@@ -255,5 +257,6 @@ IT_SUITE(servers, TEST(persistent_ECONNABORTED_resets_each_client_and_makes_no_s
          TEST(a_rule_for_accept_leaves_them_alone_and_counts_nothing),
          TEST(nginx_stays_covered_after_its_workers_dropped_their_rights),
          TEST(one_byte_at_a_time_changes_no_reply),
-         TEST(faults_of_clients_leave_logs_and_wake_up_pipes_alone), TEST(python_keeps_its_imports_files_pipes_and_other_sockets),
+         TEST(faults_of_clients_leave_logs_and_wake_up_pipes_alone),
+         TEST(python_keeps_its_imports_files_pipes_and_other_sockets),
          TEST(the_first_connect_that_counts_is_a_TCP_one))
