@@ -83,32 +83,23 @@ void tf_closefrom(int first)
 }
 
 /* Programs that make system calls by number: those whose arguments are the
- * function's own go the function's way. */
-static int id_of_number(long number)
-{
-    switch (number) {
-#define SAME(id)                                                                                             \
-    case SYS_##id:                                                                                           \
-        return TF_##id;
-        SAME(socket)
-        SAME(bind)
-        SAME(listen)
-        SAME(accept)
-        SAME(accept4) SAME(connect) SAME(close) SAME(shutdown) SAME(setsockopt) SAME(getsockopt)
-            SAME(getsockname) SAME(getpeername) SAME(read) SAME(readv) SAME(recvfrom) SAME(recvmsg)
-                SAME(recvmmsg) SAME(write) SAME(writev) SAME(sendto) SAME(sendmsg) SAME(sendmmsg)
-                    SAME(sendfile) SAME(splice) SAME(epoll_ctl) SAME(dup) SAME(dup3) SAME(fcntl)
+ * function's own go the function's way. One more than the id; 0: none. */
+#define SAME(id) [SYS_##id] = TF_##id + 1
+static const uint8_t id_of_number[512] = {
+    SAME(socket), SAME(bind),      SAME(listen),   SAME(accept),     SAME(accept4),     SAME(connect),
+    SAME(close),  SAME(shutdown),  SAME(dup),      SAME(dup3),       SAME(getsockname), SAME(getpeername),
+    SAME(fcntl),  SAME(read),      SAME(readv),    SAME(setsockopt), SAME(getsockopt),  SAME(write),
+    SAME(writev), SAME(epoll_ctl), SAME(recvfrom), SAME(recvmsg),    SAME(recvmmsg),    SAME(sendfile),
+    SAME(splice), SAME(sendto),    SAME(sendmsg),  SAME(sendmmsg),
 #ifdef SYS_dup2
-                        SAME(dup2)
+    SAME(dup2),
 #endif
-                            default : return -1;
-    }
-}
+};
 
 EXPORT long tf_syscall(long number, long a, long b, long c, long d, long e, long f) __asm__("syscall");
 long tf_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
-    int id = id_of_number(number);
+    int id = (unsigned long)number < sizeof id_of_number ? id_of_number[number] - 1 : -1;
     int fd = id < 0 || tf_call_info[id].fd < 0 ? -1 : (int)a;
 
     if (number == SYS_close_range)

@@ -38,7 +38,7 @@ static int bound(int family, int port)
 
 static int port_of(int fd)
 {
-    struct sockaddr_in address;
+    struct sockaddr_in address = {0};
     socklen_t length = sizeof address;
     return getsockname(fd, (struct sockaddr *)&address, &length) == 0 ? ntohs(address.sin_port) : -1;
 }
@@ -194,10 +194,15 @@ static int peer(void (*serve)(int fd, size_t bytes), size_t bytes)
             _exit(1);
         setpgid(0, 0);
         signal(SIGCHLD, SIG_IGN);
+        dup2(listener, 3); /* and nothing else of the runner's */
+        close_range(4, ~0U, 0);
+        listener = 3;
         for (;;) {
-            int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+            int fd = accept(listener, NULL, NULL);
             pid_t server = getpid();
-            if (fd < 0 || fork() != 0) {
+            if (fd < 0)
+                continue;
+            if (fork() != 0) {
                 close(fd);
                 continue;
             }

@@ -197,10 +197,9 @@ static void the_same_seed_gives_the_same_events_in_20_of_20_runs(void)
             return;
         /* what differs: times, processes, addresses, sockets */
         struct it_child *masked = it_run(&(struct it_command){
-            .argv = ARGV("sed", "-E",
-                         "s/\"(time_ns|pid|tid|duration_ns|socket|local|peer)\":(\"[^\"]*\"|[0-9]+)//g; "
-                         "s/127.0.0.1:[0-9]+|0x[0-9a-f]{8,}//g",
-                         it_text("%s/events.jsonl", out))});
+            .argv = ARGV("sed", "-E", "-e",
+                         "s/\"(time_ns|pid|tid|duration_ns|socket|local|peer)\":(\"[^\"]*\"|[0-9]+)//g", "-e",
+                         "s/127.0.0.1:[0-9]+|0x[0-9a-f]{8,}//g", it_text("%s/events.jsonl", out))});
         CHECK_HAS(masked->out, "ENOMEM");
         if (!first)
             first = masked->out;

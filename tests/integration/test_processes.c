@@ -168,13 +168,27 @@ static void no_descriptor_of_the_shim_is_left_in_the_program(void)
         CHECK_TEXT(it_shimmed(way, RULE, ARGV("ls", "/proc/self/fd"))->out, bare->out);
 }
 
+/* Files of the bare run that the process began. */
+static const char *files_of(const struct it_child *child)
+{
+    return it_run(
+               &(struct it_command){
+                   .argv = ARGV("sh", "-c", it_text("ls /dev/shm /tmp | grep '^tcpfault-%d-'", child->pid))})
+        ->out;
+}
+
 static void the_file_of_a_bare_run_is_removed_at_its_end(void)
 {
-    const char *count = "ls /dev/shm /tmp | grep -c 'tcpfault-[0-9]*-.*events'";
-    struct it_child *before = it_run(&(struct it_command){.argv = ARGV("sh", "-c", count)});
-    it_shimmed(IT_BARE, RULE, it_probe_argv("pair c.recv:1"));
-    it_shimmed(IT_BARE, RULE, ARGV("sh", "-c", "true; env -i true; exec true"));
-    CHECK_TEXT(it_run(&(struct it_command){.argv = ARGV("sh", "-c", count)})->out, before->out);
+    CHECK_TEXT(files_of(it_shimmed(IT_BARE, RULE, it_probe_argv("pair c.recv:1"))), "");
+    CHECK_TEXT(files_of(it_shimmed(IT_BARE, RULE, ARGV("sh", "-c", "true; env -i true; exec true"))), "");
+}
+
+static void the_file_of_a_killed_run_is_removed_by_the_next(void)
+{
+    struct it_child *child = it_shimmed(IT_BARE, RULE, ARGV("sh", "-c", "kill -9 $$"));
+    CHECK_EXIT(child, 128 + 9);
+    it_shimmed(IT_BARE, RULE, ARGV("true"));
+    CHECK_TEXT(files_of(child), "");
 }
 
 IT_SUITE(processes, TEST(every_exec_of_a_cleared_environment_stays_covered),
@@ -186,4 +200,5 @@ IT_SUITE(processes, TEST(every_exec_of_a_cleared_environment_stays_covered),
          TEST(programs_that_close_every_descriptor_stay_covered),
          TEST(unshare_of_a_user_namespace_still_works),
          TEST(no_descriptor_of_the_shim_is_left_in_the_program),
-         TEST(the_file_of_a_bare_run_is_removed_at_its_end))
+         TEST(the_file_of_a_bare_run_is_removed_at_its_end),
+         TEST(the_file_of_a_killed_run_is_removed_by_the_next))

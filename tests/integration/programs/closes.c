@@ -28,6 +28,7 @@ int main(int argc, char **argv)
     }
     int file = open("/dev/zero", O_RDONLY); /* a number that was a socket's */
     printf("file %s, ", outcome(read(file, &byte, 1)));
+    close(file);
     loopback_pair(end);
     printf("after %s\n", outcome(recv(end[0], &byte, 1, MSG_DONTWAIT)));
     return 0;

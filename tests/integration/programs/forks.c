@@ -7,6 +7,7 @@
  */
 #include "loopback.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -73,6 +74,7 @@ int main(int argc, char **argv)
 
     setvbuf(stdout, NULL, _IONBF, 0);
     listener = loopback_listener(&address);
+    fcntl(listener, F_SETFL, O_NONBLOCK);
     for (int i = 0; i < 4; i++)
         pthread_create(&thread[i], NULL, i < 3 ? busy : blocked, NULL);
     for (int i = 0; i < n; i++) {
@@ -85,7 +87,7 @@ int main(int argc, char **argv)
         need(pid > 0 && waitpid(pid, &status, 0) == pid, "fork");
         hung += WIFSIGNALED(status);
         failed += WIFEXITED(status) && WEXITSTATUS(status) != 0;
-        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+        int fd = accept(listener, NULL, NULL);
         if (fd >= 0)
             close(fd);
     }

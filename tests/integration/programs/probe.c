@@ -184,6 +184,8 @@ static bool prepare(struct step *step)
 static bool perform(struct step *step)
 {
     static long marked, opened = -1;
+    struct sockaddr_storage from;
+    socklen_t length = sizeof from;
     const char *what = step->operation;
     int *fd = of(step->socket);
 
@@ -196,7 +198,7 @@ static bool perform(struct step *step)
     else if (IS("accept"))
         keep(step, 0, 's', accept(*fd, NULL, NULL));
     else if (IS("accept4"))
-        keep(step, 0, 's', accept4(*fd, NULL, NULL, 0));
+        keep(step, 0, 's', accept4(*fd, (struct sockaddr *)&from, &length, 0));
     else if (IS("close"))
         say_result(step, close(*fd));
     else if (IS("dup"))
