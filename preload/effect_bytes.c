@@ -55,6 +55,8 @@ static void corrupt_in(struct tf_call *call, uint64_t moved)
 
     if (tf_io_flags(call) & MSG_PEEK) {
         call->reason = TF_REASON_peek;
+    } else if (tf_io_thrown_away(call)) {
+        call->reason = TF_REASON_thrown_away;
     } else if (at >= moved) {
         call->reason = TF_REASON_too_few_bytes;
     } else {

@@ -4,6 +4,7 @@
 #include "effect.h"
 #include "failpoint.h"
 #include "io.h"
+#include "pointer.h"
 #include "rule.h"
 #include "socket.h"
 #include "trace.h"
@@ -229,7 +230,9 @@ static void after(struct tf_call *call, long result)
         atomic_fetch_add(&socket->bytes_in, tf_io_moved(call, result));
     else if (class == TF_CLASS_OUT)
         atomic_fetch_add(&socket->bytes_out, tf_io_moved(call, result));
-    if (call->id != TF_close)
+    if (call->id == TF_close)
+        atomic_store(&socket->used, 1); /* the first row to go, unless a duplicate is used again */
+    else
         tf_socket_settle(socket, call->fd);
 }
 
@@ -313,7 +316,7 @@ long tf_intercept(enum tf_call_id id, const void *caller, const long arg[6])
     memcpy(call.arg, arg, sizeof call.arg);
     if (tf_call_info[id].fd >= 0)
         call.fd = (int)arg[tf_call_info[id].fd];
-    if (concerns(&call)) {
+    if (tf_pointers_readable(&call) && concerns(&call)) {
         errno = saved_errno;
         return finish(judged(&call, &counted), saved_errno);
     }

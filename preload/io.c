@@ -216,6 +216,11 @@ long tf_io_perform_flipped(struct tf_call *call, uint64_t most, uint64_t at, uns
     return tf_perform(TF_sendmsg, arg);
 }
 
+bool tf_io_thrown_away(const struct tf_call *call)
+{
+    return tf_call_info[call->id].class == TF_CLASS_IN && (tf_io_flags(call) & MSG_TRUNC);
+}
+
 void tf_io_flip(struct tf_call *call, uint64_t at, unsigned bit)
 {
     struct pieces pieces;
@@ -234,6 +239,8 @@ unsigned tf_io_preview(const struct tf_call *call, uint64_t moved, uint8_t *out,
     struct pieces pieces;
     unsigned copied = 0;
 
+    if (tf_io_thrown_away(call))
+        return 0;
     pieces_of(call, &pieces);
     for (size_t i = 0; i < pieces.count && copied < size && copied < moved; i++) {
         uint64_t length = pieces.vector[i].iov_len;

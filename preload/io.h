@@ -23,6 +23,9 @@ long tf_io_perform(struct tf_call *call, uint64_t most);
  * flipped on the way; the program's own bytes are not touched. */
 long tf_io_perform_flipped(struct tf_call *call, uint64_t most, uint64_t at, unsigned bit);
 
+/* Does MSG_TRUNC throw away what arrives? There is no buffer then (tcp(7)). */
+bool tf_io_thrown_away(const struct tf_call *call);
+
 /* Flips one bit of byte `at` (from 0) among those that an in call received. */
 void tf_io_flip(struct tf_call *call, uint64_t at, unsigned bit);
 

@@ -22,6 +22,35 @@
 #include "suites.def"
 #undef SUITE
 
+/* Programs that the tests run, and the Debian packages that hold them. */
+static const struct {
+    const char *program, *package;
+} needed[] = {{"curl", "curl"},           {"redis-server", "redis-server"}, {"redis-cli", "redis-tools"},
+              {"memcached", "memcached"}, {"haproxy", "haproxy"},           {"nginx", "nginx-light"},
+              {"socat", "socat"},         {"faketime", "faketime"},         {"fiu-ctrl", "fiu-utils"},
+              {"fiu-run", "fiu-utils"},   {"xmllint", "libxml2-utils"},     {"python3", "python3"},
+              {"nm", "binutils"},         {"unshare", "util-linux"},        {"stdbuf", "coreutils"}};
+
+static bool all_there(void)
+{
+    static const char *const folders[] = {"/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"};
+    bool there = true;
+
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        bool found = false;
+        for (size_t folder = 0; folder < sizeof folders / sizeof *folders; folder++) {
+            char path[256];
+            snprintf(path, sizeof path, "%s/%s", folders[folder], needed[i].program);
+            found |= access(path, X_OK) == 0;
+        }
+        if (!found)
+            fprintf(stderr, "integration: %s is missing: apt-get install %s\n", needed[i].program,
+                    needed[i].package);
+        there &= found;
+    }
+    return there;
+}
+
 static bool wanted(const char *suite, const char *test, int argc, char **argv)
 {
     char whole[256];
@@ -57,6 +86,8 @@ int main(int argc, char **argv)
         perror(build ? build : TF_BUILD);
         return 2;
     }
+    if (!all_there())
+        return 2;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     signal(SIGPIPE, SIG_IGN);
     if (CU_initialize_registry() != CUE_SUCCESS)

@@ -228,6 +228,24 @@ static void a_byte_beyond_the_transfer_cannot_be_corrupted(void)
                   "s.send=5 c.recv=5:hello c.recv=5:hello", "MSG_PEEK leaves the bytes where they are");
 }
 
+static void bytes_that_are_thrown_away_need_no_buffer(void)
+{
+    /* tcp(7): MSG_TRUNC discards; the buffer may be NULL. */
+    static const char *const calls[] = {"recv", "recvfrom", "sys_recvfrom"};
+    EACH(calls)
+    {
+        PROBE("%in:short=2:role=client", it_text("pair s.send:hello c.%s:3:trunc c.recv:9", *call),
+              it_text("s.send=5 c.%s=2 c.recv=2:ll", *call));
+        PROBE("%in:corrupt=9:role=client", it_text("pair s.send:hello c.%s:3:trunc c.recv:9", *call),
+              it_text("s.send=5 c.%s=3 c.recv=2:lo", *call));
+        PROBE("%in:corrupt=1:role=client:when=1", it_text("pair s.send:hello c.%s:3:trunc c.recv:9", *call),
+              it_text("s.send=5 c.%s=3 c.recv=2:lo", *call));
+        PROBE("%in:error=ECONNRESET:role=client:bytes=2",
+              it_text("pair s.send:hello c.%s:3:trunc c.recv:9", *call),
+              it_text("s.send=5 c.%s=2 c.recv=ECONNRESET", *call));
+    }
+}
+
 static void an_ignored_option_looks_set(void)
 {
     PROBE_FIRED("setsockopt:ignore:opt=SO_REUSEADDR",
@@ -276,6 +294,7 @@ IT_SUITE(bytes, TEST(every_receiving_call_can_be_short), TEST(every_sending_call
          TEST(the_end_holds_for_duplicates_children_and_new_images), TEST(one_bit_is_flipped_in_what_arrives),
          TEST(one_bit_is_flipped_in_what_leaves_and_the_buffer_is_untouched),
          TEST(the_place_of_the_flipped_bit_comes_from_the_seed),
-         TEST(a_byte_beyond_the_transfer_cannot_be_corrupted), TEST(an_ignored_option_looks_set),
+         TEST(a_byte_beyond_the_transfer_cannot_be_corrupted),
+         TEST(bytes_that_are_thrown_away_need_no_buffer), TEST(an_ignored_option_looks_set),
          TEST(without_SO_REUSEADDR_a_port_in_TIME_WAIT_is_really_in_use),
          TEST(an_ignored_call_succeeds_and_does_nothing))

@@ -1,5 +1,6 @@
 /* error=E leaves the socket, its peer and poll as a real E does. */
 #include "check.h"
+#include "place.h"
 #include "suite.h"
 #include "under.h"
 
@@ -287,7 +288,24 @@ static void waits_can_fail(void)
                 1);
 }
 
-IT_SUITE(error, TEST(a_reset_connection_is_gone_for_both_ends),
+static void a_bad_pointer_is_EFAULT_and_no_crash(void)
+{
+    const char *const *argv = ARGV(it_program("pointers"));
+    struct it_child *bare = it_run(&(struct it_command){.argv = argv});
+    static const char *const rules[] = {
+        "%all:delay=1us:prob=0", "%in:short=4:role=client;%out:short=1:role=client",
+        "%in:corrupt=9:role=client;%out:corrupt=9:role=client", "%all:delay=1us"};
+
+    CHECK_HAS(bare->out, "EFAULT");
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        for (int way = IT_PLAIN; way <= IT_TRACED; way++) {
+            struct it_child *child = it_shimmed(way, rules[i], argv);
+            CHECK_EXIT(child, 0);
+            CHECK_TEXT(child->out, bare->out);
+        }
+}
+
+IT_SUITE(error, TEST(a_bad_pointer_is_EFAULT_and_no_crash), TEST(a_reset_connection_is_gone_for_both_ends),
          TEST(after_an_injected_reset_everything_is_as_after_a_real_one),
          TEST(every_receiving_call_can_be_reset), TEST(every_sending_call_can_be_reset),
          TEST(EPIPE_raises_SIGPIPE_unless_the_call_says_not_to), TEST(a_connection_is_reset_only_once),

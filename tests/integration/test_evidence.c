@@ -138,6 +138,19 @@ static void how_many_chance_strikes_does_not_depend_on_the_threads_timing(void)
     CHECK(atoi(first) > 1500 && atoi(first) < 2100);
 }
 
+static void more_connections_than_the_table_holds_are_all_known(void)
+{
+    struct it_child *child =
+        it_under_run(&(struct it_under){.way = IT_PLAIN,
+                                        .rules = "recv:error=ENOMEM:per=connection:when=1",
+                                        .argv = ARGV(it_program("many"), "20000"),
+                                        .deadline_s = 60});
+    CHECK_TEXT(child->out, "ENOMEM EAGAIN 20000 ENOMEM\n");
+    CHECK_INT(it_fired(1), 20002);
+    /* and the one that lived on kept its number */
+    CHECK_INT(atomic_load(&it_segment()->conns), 2 * 20000 + 2);
+}
+
 static void a_trace_file_is_made_by_the_shim_itself(void)
 {
     const char *file = it_text("%s/own.events", it_scratch());
@@ -157,4 +170,5 @@ IT_SUITE(evidence, TEST(an_event_tells_what_was_asked_and_what_came_of_it),
          TEST(only_matched_calls_become_events_without_a_trace), TEST(events_outlive_a_killed_program),
          TEST(every_image_of_a_process_is_registered), TEST(counts_are_exact_across_threads_and_processes),
          TEST(how_many_chance_strikes_does_not_depend_on_the_threads_timing),
+         TEST(more_connections_than_the_table_holds_are_all_known),
          TEST(a_trace_file_is_made_by_the_shim_itself))

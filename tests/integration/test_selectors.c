@@ -263,6 +263,22 @@ static void only_TCP_is_struck(void)
     PROBE("%in:short=1;%out:short=1", it_text("%s", script), it_text("%s c.close=0", expected));
 }
 
+static void waits_and_makers_of_other_descriptors_are_left_alone(void)
+{
+    PROBE_FIRED("%wait:error=EINTR",
+                "u.unix:v u.send:x v.poll:100:in v.select:100:in v.epollet:100 p.pipe:q q.write:x "
+                "p.ppoll:100:in p.pselect:100:in",
+                "u.send=1 v.poll=IN v.select=IN v.epollet=IN q.write=1 p.ppoll=IN p.pselect=IN", 0);
+    PROBE_FIRED("socket:error=EMFILE", "u.unix:v a.udp:b f.file c.tcp", "c.tcp=EMFILE", 1);
+    PROBE_FIRED("dup,fcntl:error=EMFILE", "f.file f.dup:g g.read:4 f.dupfd:h h.read:9 c.tcp c.dup",
+                "g.read=4:file h.read=5:-data c.dup=EMFILE", 1);
+    PROBE_FIRED("connect,bind,setsockopt,getsockname:error=EACCES:allow=any",
+                "a.udp:b a.name a.opt:SO_REUSEADDR a.send:x b.recv:9", "a.name=IPv4 a.send=1 b.recv=1:x", 0);
+    /* an epoll instance of the number that one for TCP had */
+    PROBE_FIRED("epoll_wait:error=EINTR", "pair c.epollet:0 c.epclose p.pipe:q q.write:x p.epollet:1000",
+                "c.epollet=EINTR q.write=1 p.epollet=IN", 1);
+}
+
 static void a_number_that_was_a_sockets_is_a_files_now(void)
 {
     const char *rules = "%in:error=ECONNRESET;%out:error=EPIPE";
@@ -318,5 +334,6 @@ IT_SUITE(selectors, TEST(a_role_is_one_side), TEST(peer_and_local_are_addresses)
          TEST(the_first_rule_that_holds_wins), TEST(classes_hold_their_calls_and_no_others),
          TEST(libfius_names_are_calls_too), TEST(the_first_call_that_counts_is_the_programs_own),
          TEST(chance_comes_from_the_seed), TEST(only_TCP_is_struck),
+         TEST(waits_and_makers_of_other_descriptors_are_left_alone),
          TEST(a_number_that_was_a_sockets_is_a_files_now), TEST(descriptors_are_followed_wherever_they_go),
          TEST(a_socket_from_outside_is_known_at_its_first_call))

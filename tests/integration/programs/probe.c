@@ -155,7 +155,10 @@ static bool prepare(struct step *step)
         fcntl(*fd, F_SETFL, 0);
     else if (IS("fclose"))
         fclose(fdopen(*fd, "r+"));
-    else if (IS("sysclose"))
+    else if (IS("epclose")) {
+        result = close(epolls[step->socket & 127]);
+        epolls[step->socket & 127] = -1;
+    } else if (IS("sysclose"))
         result = syscall(SYS_close, *fd);
     else if (IS("closerange"))
         result = close_range((unsigned)*fd, (unsigned)*fd, 0);

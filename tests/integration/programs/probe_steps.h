@@ -71,7 +71,8 @@ static int flags_of(struct step *step)
 {
     int flags = 0;
     for (int i = 1; i < step->arguments; i++)
-        flags |= strcmp(step->argument[i], "peek") == 0       ? MSG_PEEK
+        flags |= strcmp(step->argument[i], "trunc") == 0      ? MSG_TRUNC
+                 : strcmp(step->argument[i], "peek") == 0     ? MSG_PEEK
                  : strcmp(step->argument[i], "waitall") == 0  ? MSG_WAITALL
                  : strcmp(step->argument[i], "dontwait") == 0 ? MSG_DONTWAIT
                                                               : MSG_NOSIGNAL;
@@ -88,9 +89,10 @@ static void receive(struct step *step)
 {
     size_t size = (size_t)number(step, 0, 0);
     char *data = calloc(1, size + 64);
-    ssize_t got = step->in(*of(step->socket), data, size, flags_of(step));
+    bool none = step->arguments > 1 && strcmp(step->argument[1], "trunc") == 0; /* tcp(7): thrown away */
+    ssize_t got = step->in(*of(step->socket), none ? NULL : data, size, flags_of(step));
 
-    if (got > 0 && got < 200)
+    if (got > 0 && got < 200 && !none)
         SAY("%zd:%.*s", got, (int)got, data);
     else
         say_result(step, got);
