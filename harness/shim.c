@@ -36,6 +36,8 @@ int tf_shim_find(char *path, size_t size, struct tf_error *error)
     if (named && *named)
         return accept_path(named, path, size, error);
     ssize_t length = readlink("/proc/self/exe", beside, sizeof beside - sizeof RELATIVE - 1);
+    if (length < 0)
+        return tf_error_errno(error, errno, "/proc/self/exe (is /proc mounted?)");
     if (length > 0) {
         static const char *const places[] = {NAME, RELATIVE};
         beside[length] = 0;

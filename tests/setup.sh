@@ -131,6 +131,11 @@ build | demo | test) goal=$1 ;;
     ;;
 esac
 
+if [ ! -e /proc/self/exe ]; then
+    echo "tcpfault: /proc is not mounted here (a chroot?): mount -t proc proc /proc" >&2
+    exit 1
+fi
+
 absent=$(missing "$goal")
 [ -n "$absent" ] || exit 0
 
