@@ -61,14 +61,14 @@ static json_t *effects(void)
     static const struct {
         const char *argument, *where, *about;
     } texts[] = {
-#define EFFECT(id, argument, where, ready, about) {#argument, #where, about},
+#define EFFECT(id, argument, where, about) {#argument, #where, about},
 #include "effects.def"
 #undef EFFECT
     };
     /* effects.def's words as a rule's writer knows them. */
     static const char *const arguments[][2] = {
         {"NOTHING", ""},       {"ERRNO", "=ERRNO"}, {"TIME", "=T or =T1..T2"}, {"COUNT", "=N"},
-        {"ORDINAL", " or =K"}, {"RATE", "=N[K|M]"}, {"SIGNAL", "=SIG"}};
+        {"ORDINAL", " or =K"}, {"SPAN", " or =T"},  {"RATE", "=N[K|M]"},       {"SIGNAL", "=SIG"}};
     json_t *rows = json_array();
     for (int effect = 0; effect < TF_EFFECTS; effect++) {
         const char *argument = "";
@@ -80,10 +80,8 @@ static json_t *effects(void)
         snprintf(form, sizeof form, "%s%s", tf_effect_name((enum tf_effect_id)effect), argument);
         uint64_t valid = tf_effect_calls((enum tf_effect_id)effect);
         tf_calls_write(valid, UINT64_MAX, where, sizeof where);
-        bool ready = tf_effect_ready((enum tf_effect_id)effect);
-        json_array_append_new(rows,
-                              json_pack("{s:s, s:s, s:s, s:s}", "effect", form, "about", texts[effect].about,
-                                        "state", ready ? "" : "not in this version", "calls", where));
+        json_array_append_new(
+            rows, json_pack("{s:s, s:s, s:s}", "effect", form, "about", texts[effect].about, "calls", where));
     }
     return rows;
 }

@@ -99,12 +99,9 @@ uint64_t tf_calls_named(const char *name, size_t length)
 }
 
 enum where { ANY, IO, IN, CONNECTED, DROPPABLE, IGNORABLE };
-enum ready { YES, LATER };
 
-static const struct {
-    uint8_t where, ready;
-} effect[TF_EFFECTS] = {
-#define EFFECT(id, argument, where, ready, about) [TF_EFFECT_##id] = {where, ready},
+static const uint8_t effect_where[TF_EFFECTS] = {
+#define EFFECT(id, argument, where, about) [TF_EFFECT_##id] = where,
 #include "effects.def"
 #undef EFFECT
 };
@@ -132,14 +129,9 @@ static uint64_t where_valid(enum where where)
 
 uint64_t tf_effect_calls(enum tf_effect_id id)
 {
-    uint64_t calls = where_valid(effect[id].where);
+    uint64_t calls = where_valid(effect_where[id]);
     /* The bytes of sendfile and splice never enter the program. */
     return id == TF_EFFECT_corrupt ? calls & ~of_shape(TF_SHAPE_COUNT) : calls;
-}
-
-int tf_effect_ready(enum tf_effect_id id)
-{
-    return effect[id].ready == YES;
 }
 
 uint64_t tf_errno_calls(int error)

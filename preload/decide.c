@@ -131,6 +131,7 @@ static void fill(const struct tf_plan *plan, uint32_t i, uint64_t ordinal, const
     effect->signal = rule->signal;
     effect->short_bytes = rule->short_bytes;
     effect->rate_bytes = rule->rate_bytes;
+    effect->drop_ns = rule->drop_ns;
     effect->corrupt_byte = rule->corrupt_byte;
     effect->corrupt_hash = tf_hash(plan->seed, i, ordinal, salted(rule, question, SALT_CORRUPT));
     effect->delay_ns = rule->delay_min_ns;

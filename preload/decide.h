@@ -45,6 +45,7 @@ struct tf_effect {
     uint64_t delay_ns;
     uint64_t short_bytes;
     uint64_t rate_bytes;
+    uint64_t drop_ns;
     uint64_t corrupt_byte; /* from 1; 0: corrupt_hash modulo the bytes moved */
     uint64_t corrupt_hash; /* seeded; its top three bits choose the bit */
     uint64_t clamp;        /* > 0: move at most so many bytes, for a rule with bytes= is about to strike */

@@ -23,9 +23,6 @@ int tf_option_find(const char *name, size_t length, int *level, int *number);
 /* The calls that an effect is valid on, as TF_BITs. */
 uint64_t tf_effect_calls(enum tf_effect_id id);
 
-/* Whether this version carries the effect out; else rules with it are refused. */
-int tf_effect_ready(enum tf_effect_id id);
-
 /* The calls that can return `error`: errnos.def turned around. */
 uint64_t tf_errno_calls(int error);
 

@@ -59,6 +59,7 @@ struct tf_rule {
     uint64_t delay_min_ns, delay_max_ns;
     uint64_t short_bytes;  /* >= 1 */
     uint64_t rate_bytes;   /* a second */
+    uint64_t drop_ns;      /* how long a drop lasts; 0: for ever */
     uint32_t corrupt_byte; /* >= 1; 0: a seeded choice */
     uint32_t pad;
     char text[TF_RULE_TEXT]; /* as it was written */

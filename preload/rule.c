@@ -18,6 +18,7 @@ enum {
     ARGUMENT_RATE = VALUE,
     ARGUMENT_SIGNAL = VALUE,
     ARGUMENT_ORDINAL = OPTIONAL,
+    ARGUMENT_SPAN = OPTIONAL,
 };
 
 static const struct {
@@ -203,13 +204,8 @@ static int parse_key(struct tf_rule_parse *parse, const char **at, const char *e
     parse->key[key] = name;
     parse->value[key] = value;
     parse->rule->selects |= keys[key].selects;
-    if (key >= TF_KEY_effects) {
-        enum tf_effect_id effect = (enum tf_effect_id)(key - TF_KEY_effects);
-        if (!tf_effect_ready(effect))
-            return tf_rule_fail(parse, name.text, "%s is known, but this version cannot do it yet",
-                                keys[key].name);
-        parse->rule->effects |= UINT32_C(1) << effect;
-    }
+    if (key >= TF_KEY_effects)
+        parse->rule->effects |= UINT32_C(1) << (key - TF_KEY_effects);
     *at = after;
     return 0;
 }
@@ -234,8 +230,10 @@ static int parse_rule(struct tf_rule_parse *parse, struct tf_span text)
             return -1;
     }
     if (rule->effects == 0)
-        return tf_rule_fail(parse, end,
-                            "expected an effect: error=, delay=, short=, eof, ignore, corrupt or signal=");
+        return tf_rule_fail(
+            parse, end,
+            "expected an effect: error=, delay=, short=, eof, reset, drop, ignore, rate=, corrupt or "
+            "signal=");
     if (tf_rule_check(parse) != 0)
         return -1;
     if (tf_rule_format(rule, NULL, 0) >= TF_RULE_TEXT)

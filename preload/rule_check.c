@@ -163,10 +163,13 @@ static const struct {
     uint32_t others;
     const char *why;
 } exclusive[] = {
-    {TF_EFFECT_error, E(short) | E(eof) | E(ignore) | E(corrupt),
+    {TF_EFFECT_error, E(short) | E(eof) | E(ignore) | E(corrupt) | E(reset) | E(drop) | E(rate),
      "a call that fails moves no bytes and does nothing"},
-    {TF_EFFECT_eof, E(short) | E(corrupt) | E(ignore), "at the end of the stream there are no bytes"},
-    {TF_EFFECT_ignore, E(short) | E(corrupt), "nothing is done"},
+    {TF_EFFECT_eof, E(short) | E(corrupt) | E(ignore) | E(reset) | E(drop) | E(rate),
+     "at the end of the stream there are no bytes"},
+    {TF_EFFECT_ignore, E(short) | E(corrupt) | E(reset) | E(drop) | E(rate), "nothing is done"},
+    {TF_EFFECT_reset, E(short) | E(corrupt) | E(drop) | E(rate), "a connection that is reset moves no bytes"},
+    {TF_EFFECT_drop, E(short) | E(corrupt) | E(rate), "what is dropped does not arrive"},
 };
 
 static int effects_agree(struct tf_rule_parse *parse)

@@ -166,6 +166,12 @@ static void put_argument(struct text *text, const struct tf_rule *rule, enum tf_
         put(text, "=");
         put_number(text, rule->rate_bytes);
         break;
+    case TF_EFFECT_drop:
+        if (rule->drop_ns) {
+            put(text, "=");
+            put_time(text, rule->drop_ns);
+        }
+        break;
     case TF_EFFECT_signal:
         put(text, "=");
         put(text, tf_signal_name(rule->signal));

@@ -97,7 +97,7 @@ typedef int tf_value_parser(struct tf_rule_parse *parse, struct tf_span value);
 tf_value_parser tf_value_role, tf_value_peer, tf_value_local, tf_value_conn, tf_value_opt, tf_value_bytes,
     tf_value_exe, tf_value_caller, tf_value_errno, tf_value_when, tf_value_prob, tf_value_per, tf_value_allow;
 tf_value_parser tf_value_NOTHING, tf_value_ERRNO, tf_value_TIME, tf_value_COUNT, tf_value_ORDINAL,
-    tf_value_RATE, tf_value_SIGNAL;
+    tf_value_RATE, tf_value_SIGNAL, tf_value_SPAN;
 
 /* How much of `text` is the value of peer= or local=: HOST:PORT holds a ':'. */
 size_t tf_endpoint_length(const char *text, size_t length);

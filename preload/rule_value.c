@@ -254,6 +254,18 @@ int tf_value_RATE(struct tf_rule_parse *parse, struct tf_span value)
     return 0;
 }
 
+int tf_value_SPAN(struct tf_rule_parse *parse, struct tf_span value)
+{
+    uint64_t *ns = &parse->rule->drop_ns;
+    if (value.text && tf_time_parse(value.text, value.length, ns) != 0)
+        return tf_rule_fail(parse, value.text,
+                            "\"%s\" is no time; expected one with its unit: 200ms, 1.5s, 50us",
+                            TF_QUOTE(value));
+    if (value.text && *ns == 0)
+        return tf_rule_fail(parse, value.text, "drop for %s, which does nothing", TF_QUOTE(value));
+    return 0;
+}
+
 int tf_value_NOTHING(struct tf_rule_parse *parse, struct tf_span value)
 {
     (void)parse;

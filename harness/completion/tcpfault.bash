@@ -7,7 +7,7 @@ _tcpfault_calls="socket bind listen accept accept4 connect close shutdown setsoc
 
 # Selectors, when, and what happens; those with a value end in "=".
 _tcpfault_keys="role= peer= local= conn= opt= bytes= exe= caller= errno= when= prob= per= allow=any
-    error= delay= short= eof ignore corrupt corrupt= signal="
+    error= delay= short= eof reset drop drop= ignore rate= corrupt corrupt= signal="
 
 # One rule: what may stand where the cursor is. Words break at ":" and "="
 # (COMP_WORDBREAKS) and only the last piece is replaced, except inside quotes.

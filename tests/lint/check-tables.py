@@ -48,7 +48,6 @@ def main():
     classes = ["%" + c for c in sorted({row.split(", ")[4].lower() for row in table("CALL", "preload/calls.def")}
                                        - {"none"})] + ["%all"]
     effects = [row.split(",")[0] for row in table("EFFECT", "preload/effects.def")]
-    ready = [row.split(",")[0] for row in table("EFFECT", "preload/effects.def") if ", YES," in row]
     keys = [k for k in re.findall(r"TF_KEY_(\w+),", text("preload/rule_parts.h")) if k != "effects"]
     reasons = [r for r in re.findall(r'REASON\(\w+, "([^"]+)"\)', text("preload/reasons.def")) if r]
     errnos = sorted(set(re.findall(r"ERRNO\(\w+, (E\w+)", text("preload/errnos.def"))))
@@ -60,10 +59,10 @@ def main():
     for reason in reasons:
         if reason not in rules:
             bad.append("tcpfault-rules(7): nothing about the reason: %s" % reason)
-    for words, what in ((calls, "call"), (classes, "class"), (ready, "effect"), (keys, "key")):
+    for words, what in ((calls, "call"), (classes, "class"), (effects, "effect"), (keys, "key")):
         says("completion", completion, words, what)
     says("tcpfault list calls", tool("list", "calls"), calls, "call")
-    says("tcpfault list effects", tool("list", "effects"), ready, "effect")
+    says("tcpfault list effects", tool("list", "effects"), effects, "effect")
     says("tcpfault list errnos", tool("list", "errnos"), errnos, "errno")
 
     top = tool("--help")

@@ -156,7 +156,7 @@ static void an_effect_is_taken_exactly_where_it_is_valid(void)
                 valid &= tf_errno_calls(EINTR);
             snprintf(text, sizeof(text), "%s:%s", name, sample((enum tf_effect_id)effect));
             bool taken = parse(text, &rule, &error) == 0;
-            TF_CHECK(taken == (valid && tf_effect_ready((enum tf_effect_id)effect)), "%s", text);
+            TF_CHECK(taken == (valid != 0), "%s", text);
             TF_CHECK(!taken || (rule.calls == valid && round_trips(&rule)), "%s", text);
         }
 }
