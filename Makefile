@@ -41,7 +41,7 @@ SANITIZER = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -f
 # The shim sees only its own headers; it defines the very functions that
 # fortification would rename, and aliases in assembler that LTO would not see.
 SHIM_CFLAGS = $(STD) -Ipreload $(CFLAGS) -U_FORTIFY_SOURCE -fno-lto -fPIC -fvisibility=hidden \
-	-ftls-model=initial-exec -fno-semantic-interposition -O2
+	-ftls-model=initial-exec -fno-semantic-interposition -fno-stack-protector -O2
 SHIM_LDFLAGS = $(LDFLAGS) -shared -Wl,-z,defs -Wl,-z,now -Wl,-soname,libtcpfault.so
 SHIM_LIBS = -lfiu -ldl -lpthread
 
@@ -53,7 +53,7 @@ TEST_CFLAGS = -DTF_SOURCE='"$(CURDIR)"' -DTF_BUILD='"$(abspath $(BUILD))"' -Ites
 CUNIT = $(call once,CUNIT,pkg-config --cflags --libs cunit)
 
 # What the tool and the shim have in common, compiled once for each.
-SHARED = $(patsubst preload/%.c,%,$(wildcard preload/rule*.c)) names call_sets decide segment ring calls
+SHARED = $(patsubst preload/%.c,%,$(wildcard preload/rule*.c)) names call_sets decide segment ring calls clock
 
 SHIM_O = $(patsubst %.c,$(BUILD)/%.pic.o,$(wildcard preload/*.c))
 SHARED_O = $(SHARED:%=$(BUILD)/preload/%.o)

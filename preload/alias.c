@@ -1,9 +1,11 @@
 /* Ways to a socket that are not a row of calls.def: the fortified names, the
  * calls that close many descriptors or hide one in a FILE, and syscall(). */
+#include "hold.h"
 #include "real.h"
 #include "shim.h"
 
 #include <dlfcn.h>
+#include <linux/close_range.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -66,6 +68,8 @@ EXPORT int tf_close_range(unsigned first, unsigned last, int flags) __asm__("clo
 int tf_close_range(unsigned first, unsigned last, int flags)
 {
     tf_forget_range(first, last);
+    if (!(flags & (int)CLOSE_RANGE_CLOEXEC))
+        tf_hold_close(first, last);
     int (*real)(unsigned, unsigned, int) = NEXT(int (*)(unsigned, unsigned, int), "close_range");
     if (real)
         return real(first, last, flags);
@@ -78,6 +82,7 @@ void tf_closefrom(int first)
 {
     void (*real)(int) = NEXT(void (*)(int), "closefrom");
     tf_forget_range((unsigned)(first < 0 ? 0 : first), TF_DESCRIPTORS - 1);
+    tf_hold_close((unsigned)(first < 0 ? 0 : first), ~0u);
     if (real)
         real(first);
 }

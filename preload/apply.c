@@ -1,12 +1,22 @@
 /* Carries out what was decided. */
 #include "effect.h"
+#include "readiness.h"
+
+long tf_go(struct tf_call *call)
+{
+    if (tf_call_info[call->id].class == TF_CLASS_WAIT)
+        return tf_readiness_wait(call);
+    if (call->id == TF_epoll_ctl && call->socket)
+        return tf_readiness_ctl(call);
+    return tf_perform(call->id, call->arg);
+}
 
 long tf_apply(struct tf_call *call)
 {
     long result;
 
     if (call->effect.rule == 0)
-        return call->effect.clamp ? tf_effect_bytes(call) : tf_perform(call->id, call->arg);
+        return call->effect.clamp ? tf_effect_bytes(call) : tf_go(call);
     if (tf_has(call, TF_EFFECT_delay) && tf_effect_delay(call, &result))
         return result;
     if (tf_has(call, TF_EFFECT_signal) && tf_effect_signal(call, &result))
@@ -17,9 +27,11 @@ long tf_apply(struct tf_call *call)
         return tf_effect_ignore(call);
     if (tf_has(call, TF_EFFECT_eof))
         return tf_effect_eof(call);
+    if (tf_has(call, TF_EFFECT_rate))
+        return tf_effect_rate(call);
     if (tf_has(call, TF_EFFECT_short) || tf_has(call, TF_EFFECT_corrupt) || call->effect.clamp)
         return tf_effect_bytes(call);
-    return tf_perform(call->id, call->arg);
+    return tf_go(call);
 }
 
 /* Rules with errno=: the real call has failed, and may now fail otherwise. */

@@ -205,8 +205,10 @@ uint64_t tf_decide_interest(const struct tf_plan *plan, const struct tf_question
     uint64_t calls = 0;
     for (uint32_t i = 0; i < plan->rules; i++) {
         const struct tf_rule *rule = &plan->rule[i];
-        if (exe_holds(rule, socket))
-            calls |= static_selectors_hold(rule, socket) ? rule->calls : rule->calls & forming;
+        if (!exe_holds(rule, socket))
+            continue;
+        bool here = static_selectors_hold(rule, socket);
+        calls |= here ? rule->calls | tf_segment_keeps(rule) : rule->calls & forming;
     }
     return calls;
 }

@@ -38,6 +38,7 @@ struct tf_counters {
 struct tf_effect {
     uint16_t rule;    /* from 1; 0: let the call through */
     bool allow_any;   /* deliver even what Linux could not */
+    bool rest;        /* what was left of a decision that has struck and been counted */
     uint32_t effects; /* 1 << enum tf_effect_id */
     uint64_t ordinal; /* the rule's count at this call, in its own scope */
     uint64_t counted; /* 1 << index of each rule that counted this call: what tf_decide_undo gives back */
@@ -67,7 +68,8 @@ void tf_decide_undo(const struct tf_plan *plan, const struct tf_counters *counte
                     const struct tf_effect *effect);
 
 /* Which calls could any rule of the plan strike on a connection with these
- * properties (role, peer, local, conn, exe)? A set of TF_BITs; never too small. */
+ * properties (role, peer, local, conn, exe), or has to see for the sake of those?
+ * A set of TF_BITs; never too small. */
 uint64_t tf_decide_interest(const struct tf_plan *plan, const struct tf_question *socket);
 
 /* A stateless hash of (seed, rule, ordinal, salt): all randomness of a run. */

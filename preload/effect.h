@@ -12,11 +12,15 @@ long tf_effect_error(struct tf_call *call);
 long tf_effect_error_after(struct tf_call *call, long result); /* in the place of a real failure */
 long tf_effect_eof(struct tf_call *call);
 long tf_effect_ignore(struct tf_call *call);
+long tf_effect_rate(struct tf_call *call);
 long tf_effect_bytes(struct tf_call *call); /* short, corrupt, and the clamp before bytes=N */
 
 /* These may end it: they return true then, with *result. */
 bool tf_effect_delay(struct tf_call *call, long *result);
 bool tf_effect_signal(struct tf_call *call, long *result);
+
+/* The call itself, as holds (hold.h) let it: waits do not see what is held. */
+long tf_go(struct tf_call *call);
 
 /* Reads of a connection on which eof struck before. */
 long tf_eof_again(struct tf_call *call);
@@ -35,6 +39,8 @@ void tf_owe_an_edge(const struct tf_call *call);
 /* Sleeps until CLOCK_MONOTONIC `until_ns`. A handler without SA_RESTART ends
  * it: -EINTR; one with SA_RESTART does not (Linux 5.16 on; before, each does). */
 long tf_sleep_until(uint64_t until_ns);
+/* The same while *word is `value`; who changes it wakes the sleepers (futex(2), private). */
+long tf_sleep_on(const _Atomic uint32_t *word, uint32_t value, uint64_t until_ns);
 
 static inline bool tf_has(const struct tf_call *call, enum tf_effect_id effect)
 {

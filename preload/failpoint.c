@@ -1,5 +1,6 @@
 #define FIU_ENABLE 1 /* without it fiu.h turns its functions into constants */
 #include "failpoint.h"
+#include "lock.h"
 #include "rule.h"
 
 #include <dlfcn.h>
@@ -20,35 +21,8 @@ struct asked {
 };
 
 static __thread struct asked *asked; /* what the callback below is asked about */
-static _Atomic int held;             /* the thread that is inside libfiu, or 0 */
-static __thread sigset_t before_fork;
-
-static bool enter(sigset_t *before)
-{
-    sigset_t all;
-    sigfillset(&all);
-    tf_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, before, sizeof(uint64_t));
-    int self = (int)tf_sys(SYS_gettid);
-    for (int spins = 0; spins < 20000; spins++) {
-        int nobody = 0;
-        if (atomic_compare_exchange_weak_explicit(&held, &nobody, self, memory_order_acquire,
-                                                  memory_order_relaxed))
-            return true;
-        /* A child that skipped the fork handlers has the lock, not its holder. */
-        if (spins == 100 && nobody && tf_sys(SYS_tgkill, tf_sys(SYS_getpid), nobody, 0) == -ESRCH)
-            break;
-        if (spins > 100)
-            tf_sys(SYS_sched_yield);
-    }
-    tf_sys(SYS_rt_sigprocmask, SIG_SETMASK, before, 0, sizeof(uint64_t));
-    return false;
-}
-
-static void leave(const sigset_t *before)
-{
-    atomic_store_explicit(&held, 0, memory_order_release);
-    tf_sys(SYS_rt_sigprocmask, SIG_SETMASK, before, 0, sizeof(uint64_t));
-}
+static struct tf_lock inside;        /* libfiu, whose own locks are not for signal handlers and forks */
+static __thread uint64_t before_fork;
 
 static bool decide(struct asked *what)
 {
@@ -77,9 +51,9 @@ bool tf_failpoint(const struct tf_question *question, const struct tf_counters *
                   struct tf_effect *effect)
 {
     struct asked what = {.question = question, .counters = counters, .effect = effect};
-    sigset_t before;
+    uint64_t before;
 
-    if (!enter(&before))
+    if (!tf_lock_enter(&inside, false, &before))
         return decide(&what);
     asked = &what;
     bool failed = fiu_fail(point_names[question->call]) != 0;
@@ -94,7 +68,7 @@ bool tf_failpoint(const struct tf_question *question, const struct tf_counters *
         *effect = (struct tf_effect){
             .rule = UINT16_MAX, .effects = 1u << TF_EFFECT_error, .error = error, .allow_any = true};
     }
-    leave(&before);
+    tf_lock_leave(&inside, before);
     return failed;
 }
 
@@ -152,13 +126,13 @@ static void enabled(uint64_t calls, bool on)
     {                                                                                                        \
         static int(*real) params;                                                                            \
         int result = 0;                                                                                      \
-        sigset_t before;                                                                                     \
+        uint64_t before;                                                                                     \
         tf_start();                                                                                          \
         if (!real)                                                                                           \
             real = (int(*) params)dlsym(RTLD_NEXT, #function);                                               \
         uint64_t calls = calls_of_point(name);                                                               \
-        bool inside = atomic_load(&held) == (int)tf_sys(SYS_gettid); /* our own registration */              \
-        if (!inside && !enter(&before))                                                                      \
+        bool own = tf_lock_mine(&inside); /* our own registration */                                         \
+        if (!own && !tf_lock_enter(&inside, false, &before))                                                 \
             return -1;                                                                                       \
         if (calls == 0)                                                                                      \
             result = call_all;                                                                               \
@@ -167,9 +141,9 @@ static void enabled(uint64_t calls, bool on)
                 const char *point = point_names[id];                                                         \
                 result |= call_own;                                                                          \
             }                                                                                                \
-        if (!inside) {                                                                                       \
+        if (!own) {                                                                                          \
             enabled(calls, on);                                                                              \
-            leave(&before);                                                                                  \
+            tf_lock_leave(&inside, before);                                                                  \
         }                                                                                                    \
         return result;                                                                                       \
     }
@@ -203,11 +177,11 @@ static void share_control(void)
 int tf_failpoint_start(const char *control)
 {
     struct tf_segment *segment = tf_self.segment;
-    sigset_t before;
+    uint64_t before;
     uint64_t calls = 0;
 
     fiu_init(0);
-    if (!enter(&before))
+    if (!tf_lock_enter(&inside, false, &before))
         return -1;
     for (uint32_t i = 0; i < segment->plan.rules; i++)
         calls |= segment->plan.rule[i].calls;
@@ -216,7 +190,7 @@ int tf_failpoint_start(const char *control)
             fiu_enable_external(point_names[id], 1, NULL, 0, callback);
     /* The FIFO's thread inherits a mask that leaves the program's signals to
      * the program's threads. */
-    atomic_store_explicit(&held, 0, memory_order_release);
+    atomic_store_explicit(&inside.holder, 0, memory_order_release);
     int result = control ? fiu_rc_fifo(control) : 0;
     if (control && result == 0) {
         snprintf(control_base, sizeof control_base, "%s", control);
@@ -247,13 +221,12 @@ int tf_failpoint_commands(const char *commands)
 
 void tf_failpoint_before_fork(void)
 {
-    sigset_t before;
-    enter(&before);
+    uint64_t before;
+    tf_lock_enter(&inside, false, &before);
     before_fork = before;
 }
 
 void tf_failpoint_after_fork(void)
 {
-    sigset_t before = before_fork;
-    leave(&before);
+    tf_lock_leave(&inside, before_fork);
 }

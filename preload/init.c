@@ -1,5 +1,6 @@
 /* Starts the shim: from the environment to a mapped segment and open gates. */
 #include "failpoint.h"
+#include "later.h"
 #include "real.h"
 #include "rule.h"
 #include "shim.h"
@@ -157,6 +158,7 @@ static void enroll(struct tf_segment *segment)
 static void after_fork_child(void)
 {
     tf_failpoint_after_fork();
+    tf_later_forget();
     tf_self.pid = tf_sys(SYS_getpid);
     for (int i = 0; i < TF_RULES_MAX; i++)
         atomic_store(&tf_self.counted[i], 0);
@@ -166,9 +168,7 @@ static void after_fork_child(void)
 static void adopt(struct tf_segment *segment)
 {
     enroll(segment);
-    for (int id = 0; id < TF_CALLS; id++)
-        if (atomic_load(&segment->gate[id]) & TF_GATE_KEEP)
-            tf_self.keep |= TF_BIT(id);
+    tf_self.keep = tf_segment_always(segment);
     for (uint32_t i = 0; i < segment->plan.rules; i++) {
         tf_self.asks_caller |= (segment->plan.rule[i].selects & TF_SELECT_CALLER) != 0;
         tf_self.asks_errno |= (segment->plan.rule[i].selects & TF_SELECT_ERRNO) != 0;

@@ -3,6 +3,7 @@
 #include "caller.h"
 #include "effect.h"
 #include "failpoint.h"
+#include "hold.h"
 #include "io.h"
 #include "pointer.h"
 #include "rule.h"
@@ -20,6 +21,7 @@
 static _Atomic uint64_t epoll_has_tcp[TF_DESCRIPTORS / 64];
 
 __thread struct tf_counted tf_counted;
+__thread struct tf_thread tf_this_thread;
 
 /* Takes what tf_spared counted for this call. A handler's call in between finds
  * another's id, or leaves nothing: then the call is counted anew. */
@@ -165,9 +167,8 @@ static long consequences(struct tf_call *call, long result)
     if ((latches & TF_LATCH_CONNECT_FAILS) && option && level == SOL_SOCKET && name == SO_ERROR &&
         *(int *)call->arg[3] == ECONNREFUSED)
         *(int *)call->arg[3] = socket->pending_error;
-    for (uint32_t i = 0; option && i < atomic_load(&socket->ignored_count); i++)
-        if (socket->ignored[i].level == level && socket->ignored[i].name == name)
-            *(int *)call->arg[3] = socket->ignored[i].value;
+    if (option)
+        tf_socket_pretends(socket, level, name, (int *)call->arg[3]);
     return result;
 }
 
@@ -238,10 +239,10 @@ static void after(struct tf_call *call, long result)
 
 static void settle_account(struct tf_call *call, const struct tf_counters *counters)
 {
-    if (call->effect.rule == 0 || call->effect.rule > TF_RULES_MAX)
+    if (call->effect.rule == 0 || call->effect.rule > TF_RULES_MAX || call->effect.rest)
         return;
     struct tf_rule_state *state = &tf_self.segment->state[call->effect.rule - 1];
-    if (call->reason == TF_REASON_nothing_queued)
+    if (call->reason == TF_REASON_nothing_queued || call->reason == TF_REASON_nothing_arrived)
         tf_decide_undo(&tf_self.segment->plan, counters, &call->effect);
     if (call->fired) {
         atomic_fetch_add(&state->fired, 1);
@@ -249,6 +250,15 @@ static void settle_account(struct tf_call *call, const struct tf_counters *count
         atomic_fetch_add(&state->undelivered, 1);
         atomic_store(&state->reason, call->reason);
     }
+}
+
+/* Is there a rule for this call on such a socket? Most sockets of a run are no
+ * rule's business, and need not wait for libfiu. */
+static bool could_strike(const struct tf_call *call, const struct tf_question *question)
+{
+    return !call->socket ||
+           ((tf_decide_interest(&tf_self.segment->plan, question) | atomic_load(&tf_self.failpoints)) &
+            TF_BIT(call->id));
 }
 
 /* A call on a TCP socket of a process in which something is armed. */
@@ -268,27 +278,36 @@ static long judged(struct tf_call *call, const struct tf_counted *counted)
                  (atomic_load(&tf_self.failpoints) & TF_BIT(call->id));
 
     before(call);
-    if (named) {
+    long result;
+    bool taken = false, met = call->socket && tf_hold_meet(call, &result, &taken);
+    if (named && !met && !taken)
         ask(call, &question, function, sizeof function);
+    if (named && !met && !taken && could_strike(call, &question)) {
         question.ordinal = counted->ordinal;
         tf_failpoint(&question, &counters, &call->effect);
     }
     if (counted->counter && !call->effect.counted) /* not one of the rule's after all */
         atomic_fetch_sub(counted->counter, 1);
+    uint64_t room = call->socket && !met ? tf_hold_room(call) : 0;
+    if (room && (call->effect.clamp == 0 || room < call->effect.clamp))
+        call->effect.clamp = room;
     bool traced = (segment->flags & TF_RUN_TRACE) || call->effect.rule;
     if (traced)
         number = tf_trace_enter(call, &event);
-    if (call->id == TF_close)
+    if (call->id == TF_close) {
+        tf_hold_close((unsigned)call->fd, (unsigned)call->fd);
         tf_forget(call->fd);
+    }
 
-    long result;
-    bool ended = call->socket && tf_call_info[call->id].class == TF_CLASS_IN &&
+    bool ended = !met && call->socket && tf_call_info[call->id].class == TF_CLASS_IN &&
                  (atomic_load(&call->socket->latches) & TF_LATCH_EOF);
-    if (ended && !tf_has(call, TF_EFFECT_error))
+    if (met) /* by a hold, which has answered */
+        ;
+    else if (ended && !tf_has(call, TF_EFFECT_error))
         result = tf_eof_again(call);
     else
         result = tf_apply(call);
-    if (named && result < 0 && call->effect.rule == 0 && tf_self.asks_errno) {
+    if (named && !met && result < 0 && call->effect.rule == 0 && tf_self.asks_errno) {
         question.real_errno = (int)-result;
         question.ordinal = 0;
         if (tf_failpoint(&question, &counters, &call->effect)) {
@@ -299,6 +318,8 @@ static long judged(struct tf_call *call, const struct tf_counted *counted)
     }
     result = consequences(call, result);
     after(call, result);
+    if (call->socket)
+        tf_hold_after(call, result);
     settle_account(call, &counters);
     if (traced)
         tf_trace_leave(call, &event, number, result);

@@ -183,6 +183,32 @@ long tf_io_perform(struct tf_call *call, uint64_t most)
     return perform_pieces(call, vector, cut(pieces.vector, pieces.count, most, vector));
 }
 
+long tf_io_perform_part(struct tf_call *call, uint64_t from, uint64_t most)
+{
+    struct pieces pieces;
+
+    if (tf_call_info[call->id].shape == TF_SHAPE_COUNT) { /* the file's position has moved on */
+        uint64_t left = tf_io_length(call) - from;
+        return tf_io_perform(call, most < left ? most : left);
+    }
+    if (tf_call_info[call->id].shape == TF_SHAPE_MESSAGES)
+        return 0; /* what is left is not sent, and the headers say so */
+    pieces_of(call, &pieces);
+    struct iovec vector[pieces.count ? pieces.count : 1];
+    size_t used = 0;
+    for (size_t i = 0; i < pieces.count; i++) {
+        struct iovec piece = pieces.vector[i];
+        uint64_t skip = from < piece.iov_len ? from : piece.iov_len;
+        from -= skip;
+        if (piece.iov_len > skip)
+            vector[used++] = (struct iovec){(uint8_t *)piece.iov_base + skip, piece.iov_len - skip};
+    }
+    used = cut(vector, used, most, vector);
+    struct msghdr message = {.msg_iov = vector, .msg_iovlen = used};
+    const long arg[6] = {call->fd, (long)&message, tf_io_flags(call)};
+    return tf_perform(TF_sendmsg, arg);
+}
+
 long tf_io_perform_flipped(struct tf_call *call, uint64_t most, uint64_t at, unsigned bit)
 {
     struct pieces pieces;

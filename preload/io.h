@@ -19,6 +19,9 @@ uint64_t tf_io_moved(const struct tf_call *call, long result);
  * headers (msg_controllen, msg_flags, ...) arrives in the program's own. */
 long tf_io_perform(struct tf_call *call, uint64_t most);
 
+/* Goes on with an out call of which `from` bytes have moved: at most `most` more. */
+long tf_io_perform_part(struct tf_call *call, uint64_t from, uint64_t most);
+
 /* The same for an out call, with one bit of byte `at` (from 0, < length)
  * flipped on the way; the program's own bytes are not touched. */
 long tf_io_perform_flipped(struct tf_call *call, uint64_t most, uint64_t at, unsigned bit);

@@ -9,6 +9,7 @@
  */
 #include "ring.h"
 
+#include "clock.h"
 #include "sys.h"
 
 #include <string.h>

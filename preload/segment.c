@@ -106,29 +106,48 @@ static uint64_t of_class(enum tf_class class)
     return calls;
 }
 
+uint64_t tf_segment_keeps(const struct tf_rule *rule)
+{
+    const uint64_t in = of_class(TF_CLASS_IN), out = of_class(TF_CLASS_OUT);
+    const uint32_t eof = 1u << TF_EFFECT_eof, ignore = 1u << TF_EFFECT_ignore, error = 1u << TF_EFFECT_error,
+                   holds = 1u << TF_EFFECT_delay | 1u << TF_EFFECT_rate | 1u << TF_EFFECT_drop;
+    uint64_t calls = 0;
+
+    if (rule->effects & holds && rule->calls & (in | out | of_class(TF_CLASS_ACCEPT) | TF_BIT(TF_connect)))
+        calls |= in | out | of_class(TF_CLASS_ACCEPT) | TF_BIT(TF_ioctl) | TF_BIT(TF_getsockopt) |
+                 TF_BIT(TF_getpeername);
+    if (rule->selects & TF_SELECT_BYTES || rule->per == TF_PER_CONNECTION || rule->effects & eof)
+        calls |= in | out;
+    if (rule->effects & (eof | ignore) || (rule->effects & error && rule->calls & TF_BIT(TF_connect)))
+        calls |= in | out | TF_BIT(TF_getsockopt) | TF_BIT(TF_getsockname);
+    return calls;
+}
+
 /* The calls by which the shim keeps its books. Armed or not: a rule that is
  * armed in the middle of a run finds connections counted from the beginning,
  * and what a rule has done outlives its being armed. */
-static uint64_t keep(const struct tf_segment *segment)
+uint64_t tf_segment_always(const struct tf_segment *segment)
 {
-    const struct tf_plan *plan = &segment->plan;
-    const uint64_t in = of_class(TF_CLASS_IN), out = of_class(TF_CLASS_OUT);
-    uint64_t calls = 0;
+    const uint64_t forming = TF_BIT(TF_socket) | TF_BIT(TF_accept) | TF_BIT(TF_accept4) | TF_BIT(TF_connect) |
+                             TF_BIT(TF_listen) | TF_BIT(TF_close) | TF_BIT(TF_shutdown) | TF_BIT(TF_dup) |
+                             TF_BIT(TF_dup2) | TF_BIT(TF_dup3) | TF_BIT(TF_fcntl) | TF_BIT(TF_epoll_ctl);
 
     if (segment->flags & TF_RUN_TRACE)
         return TF_BIT(TF_CALLS) - 1;
-    if (plan->rules > 0)
-        calls = TF_BIT(TF_socket) | TF_BIT(TF_accept) | TF_BIT(TF_accept4) | TF_BIT(TF_connect) |
-                TF_BIT(TF_listen) | TF_BIT(TF_close) | TF_BIT(TF_shutdown) | TF_BIT(TF_dup) |
-                TF_BIT(TF_dup2) | TF_BIT(TF_dup3) | TF_BIT(TF_fcntl) | TF_BIT(TF_epoll_ctl);
+    return segment->plan.rules > 0 ? forming : 0;
+}
+
+static uint64_t keep(const struct tf_segment *segment)
+{
+    /* The waits that a hold is kept from; an epoll instance is told by other means
+     * (readiness.h). */
+    const uint64_t waits = TF_BIT(TF_poll) | TF_BIT(TF_ppoll) | TF_BIT(TF_select) | TF_BIT(TF_pselect);
+    const struct tf_plan *plan = &segment->plan;
+    uint64_t calls = tf_segment_always(segment);
+
     for (uint32_t i = 0; i < plan->rules; i++) {
-        const struct tf_rule *rule = &plan->rule[i];
-        const uint32_t eof = 1u << TF_EFFECT_eof, ignore = 1u << TF_EFFECT_ignore,
-                       error = 1u << TF_EFFECT_error;
-        if (rule->selects & TF_SELECT_BYTES || rule->per == TF_PER_CONNECTION || rule->effects & eof)
-            calls |= in | out;
-        if (rule->effects & (eof | ignore) || (rule->effects & error && rule->calls & TF_BIT(TF_connect)))
-            calls |= in | out | TF_BIT(TF_getsockopt) | TF_BIT(TF_getsockname);
+        uint64_t kept = tf_segment_keeps(&plan->rule[i]);
+        calls |= kept | (kept & TF_BIT(TF_ioctl) ? waits : 0); /* FIONREAD: a rule that holds */
     }
     return calls;
 }

@@ -31,7 +31,7 @@ enum {
     TF_SOCKETS = 1 << 14,
     TF_SOCKET_WAYS = 16,
     TF_EVENTS = 1 << 16,
-    TF_IGNORED_OPTIONS = 4,
+    TF_IGNORED_OPTIONS = 8,
 };
 
 enum tf_gate {
@@ -65,6 +65,23 @@ struct tf_process {
     char exe[112];     /* /proc/self/exe */
 };
 
+/* A side of a socket: what arrives (a listener's connections too), what leaves. */
+enum tf_side { TF_SIDE_IN, TF_SIDE_OUT, TF_SIDES };
+
+/* A side that is held (hold.h). */
+struct tf_hold {
+    _Atomic uint64_t until_ns; /* CLOCK_MONOTONIC; 0: not held; UINT64_MAX: for ever */
+    _Atomic uint64_t free_to;  /* bytes before this position have waited; 0: none */
+    _Atomic int32_t lowat;     /* SO_RCVLOWAT to set back at the end; 0: untouched */
+    uint32_t pad;
+};
+
+/* The pace of a side with rate=. */
+struct tf_pace {
+    _Atomic uint64_t since_ns; /* 0: not paced yet */
+    _Atomic uint64_t from;     /* the position then */
+};
+
 /* What a run knows of one socket, whichever process or descriptor holds it. */
 struct tf_socket {
     _Atomic uint64_t cookie; /* SO_COOKIE; 0: free */
@@ -82,12 +99,15 @@ struct tf_socket {
     } ignored[TF_IGNORED_OPTIONS]; /* setsockopt that was ignored: what getsockopt answers */
     _Atomic uint32_t ignored_count;
     uint32_t pad2;
+    struct tf_hold hold[TF_SIDES];
+    struct tf_pace pace[TF_SIDES];
 };
 
 enum tf_latch {
     TF_LATCH_EOF = 1 << 0,           /* reads give 0 now and always */
     TF_LATCH_GONE = 1 << 1,          /* we destroyed the connection */
     TF_LATCH_CONNECT_FAILS = 1 << 2, /* a failing connect whose errno is ours */
+    TF_LATCH_CONNECT_LATE = 1 << 3,  /* connected, but nobody knows before the hold ends */
 };
 
 struct tf_slot {
@@ -107,6 +127,7 @@ struct tf_segment {
      * counted without looking at anything but `when`; else 0. */
     _Alignas(64) _Atomic uint8_t quick[64];
     _Alignas(64) _Atomic uint32_t conns; /* connections so far */
+    _Atomic uint32_t holds;              /* holds so far: 0, and no wait need look for them */
     struct tf_plan plan;
     struct tf_rule_state state[TF_RULES_MAX];
     struct tf_module module[TF_MODULES];
@@ -127,6 +148,13 @@ struct tf_segment *tf_segment_create(const char *path, const struct tf_plan *pla
 struct tf_segment *tf_segment_open(const char *path);
 
 void tf_segment_close(struct tf_segment *segment);
+
+/* The calls that must be seen on every socket, whatever the rules say of it. */
+uint64_t tf_segment_always(const struct tf_segment *segment);
+
+/* The calls that must be seen on every socket that the rule could strike, so that
+ * what it has done, and what it counts, holds in them. */
+uint64_t tf_segment_keeps(const struct tf_rule *rule);
 
 /* Recomputes gate[] and quick[] from the armed rules and the flags. Processes
  * of the run see it at their next call. */

@@ -16,6 +16,7 @@
 #define TF_SHIM_H
 
 #include "call.h"
+#include "clock.h"
 #include "decide.h"
 #include "segment.h"
 #include "sys.h"
@@ -38,7 +39,7 @@ struct tf_self {
     _Atomic int started;          /* 0 no, 1 at it, 2 yes */
     long pid;                     /* whose descriptors tf_settled is about */
     _Atomic uint64_t failpoints;  /* calls that libfiu's own control enabled */
-    uint64_t keep;                /* calls with TF_GATE_KEEP */
+    uint64_t keep;                /* calls that are seen on every socket, whatever the rules */
     bool asks_caller, asks_errno; /* some rule has caller=, errno= */
     char exe[32];
     _Atomic uint64_t counted[TF_RULES_MAX]; /* per=process */
@@ -109,6 +110,20 @@ static inline __attribute__((always_inline)) bool tf_spared(enum tf_call_id id, 
         return true;
     tf_counted = (struct tf_counted){counted, id, before + 1};
     return false;
+}
+
+/* This thread, as the kernel numbers it. A system call, for a fork's or vfork's
+ * child has its parent's memory. */
+struct tf_thread {
+    uint32_t pid, tid;
+};
+static inline struct tf_thread tf_thread(void)
+{
+    extern __thread struct tf_thread tf_this_thread;
+    uint32_t pid = (uint32_t)tf_sys(SYS_getpid);
+    if (tf_this_thread.pid != pid)
+        tf_this_thread = (struct tf_thread){pid, (uint32_t)tf_sys(SYS_gettid)};
+    return tf_this_thread;
 }
 
 /* One intercepted call on its way. */

@@ -219,6 +219,43 @@ struct tf_socket *tf_socket_of(int fd)
     return row;
 }
 
+struct tf_socket *tf_socket_known(int fd, uint64_t cookie)
+{
+    uint64_t is = 0;
+    socklen_t length = sizeof is;
+
+    if (tf_sys(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE, &is, &length) < 0 || is != cookie)
+        return NULL;
+    return find(set_of(cookie), cookie);
+}
+
+void tf_socket_pretend(struct tf_socket *socket, int level, int name, int value)
+{
+    uint32_t count = atomic_load(&socket->ignored_count), at = 0;
+
+    while (at < count && (socket->ignored[at].level != level || socket->ignored[at].name != name))
+        at++;
+    if (at == TF_IGNORED_OPTIONS)
+        return;
+    socket->ignored[at].level = level;
+    socket->ignored[at].name = name;
+    socket->ignored[at].value = value;
+    if (at == count)
+        atomic_store(&socket->ignored_count, count + 1);
+}
+
+bool tf_socket_pretends(const struct tf_socket *socket, int level, int name, int *value)
+{
+    uint32_t count = atomic_load(&socket->ignored_count);
+
+    for (uint32_t i = 0; i < count; i++)
+        if (socket->ignored[i].level == level && socket->ignored[i].name == name) {
+            *value = socket->ignored[i].value;
+            return true;
+        }
+    return false;
+}
+
 void tf_socket_settle(struct tf_socket *socket, int fd)
 {
     struct tf_segment *segment = tf_self.segment;

@@ -34,6 +34,15 @@ void tf_socket_becomes(struct tf_socket *socket, enum tf_role role);
 /* Lets all calls on fd pass unseen that no rule could strike there. */
 void tf_socket_settle(struct tf_socket *socket, int fd);
 
+/* getsockopt of this option answers `value` from now on, whatever the kernel has. */
+void tf_socket_pretend(struct tf_socket *socket, int level, int name, int value);
+/* What it answers so, if it does. */
+bool tf_socket_pretends(const struct tf_socket *socket, int level, int name, int *value);
+
+/* The row of `fd` if it is still the socket with this cookie; NULL otherwise. Makes
+ * no row; no libc, no thread-local storage. */
+struct tf_socket *tf_socket_known(int fd, uint64_t cookie);
+
 int tf_socket_int_option(int fd, int level, int name, int otherwise);
 bool tf_socket_nonblocking(int fd);
 /* SO_RCVTIMEO or SO_SNDTIMEO; 0: none. */

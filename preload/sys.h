@@ -56,13 +56,4 @@ static inline long tf_sys6(long number, long a, long b, long c, long d, long e, 
 #define tf_sys(...)                                                                                          \
     TF_SYS_PICK(__VA_ARGS__, TF_SYS6, TF_SYS5, TF_SYS4, TF_SYS3, TF_SYS2, TF_SYS1, TF_SYS0)(__VA_ARGS__)
 
-/* CLOCK_MONOTONIC as the kernel tells it: a libfaketime in between changes
- * only the program's clocks. */
-static inline uint64_t tf_now_ns(void)
-{
-    struct timespec now = {0, 0};
-    tf_sys(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 #endif

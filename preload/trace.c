@@ -28,11 +28,13 @@ static void describe_socket(const struct tf_call *call, struct tf_event *event)
 
 uint64_t tf_trace_enter(const struct tf_call *call, struct tf_event *event)
 {
+    const struct tf_thread self = tf_thread();
+
     *event = (struct tf_event){
         .time_ns = tf_now_ns(),
         .duration_ns = UINT64_MAX,
-        .pid = (uint32_t)tf_sys(SYS_getpid),
-        .tid = (uint32_t)tf_sys(SYS_gettid),
+        .pid = self.pid,
+        .tid = self.tid,
         .fd = call->fd,
         .call = (uint16_t)call->id,
         .flags = call->nonblocking ? TF_EVENT_NONBLOCKING : 0,

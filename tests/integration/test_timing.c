@@ -68,19 +68,6 @@ static void a_signal_that_restarts_does_not_shorten_a_delay(void)
                 "s.send=4 c.recv=4:data since=yes hits=1", 1);
 }
 
-static void a_non_blocking_descriptor_is_not_delayed_and_the_rule_says_so(void)
-{
-    const char *why = "delay on a descriptor that does not block is not built yet";
-    PROBE_REFUSED("recv:delay=30s:role=client", "pair c.nb s.send:data c.recv:9", "s.send=4 c.recv=4:data",
-                  why);
-    PROBE_REFUSED("recv:delay=30s:role=client", "pair s.send:data c.recv:9:dontwait",
-                  "s.send=4 c.recv=4:data", why);
-    PROBE_REFUSED("send:delay=30s:role=client", "pair c.nb c.send:data s.recv:9", "c.send=4 s.recv=4:data",
-                  why);
-    PROBE_REFUSED("accept:delay=30s", "l.listen l.nb c.tcp c.connect l.accept s.send:x",
-                  "c.connect=0 s.send=1", why);
-}
-
 static void effects_combine(void)
 {
     PROBE_FIRED("recv:delay=300ms:short=2:role=client:when=1",
@@ -167,8 +154,7 @@ static void a_signal_without_a_handler_kills(void)
 IT_SUITE(timing, TEST(a_delayed_call_returns_later), TEST(a_delay_begins_when_the_data_is_there),
          TEST(other_threads_go_on_during_a_delay), TEST(a_delay_does_not_outlast_the_timeout_of_the_program),
          TEST(a_signal_interrupts_a_delay_and_no_data_is_lost),
-         TEST(a_signal_that_restarts_does_not_shorten_a_delay),
-         TEST(a_non_blocking_descriptor_is_not_delayed_and_the_rule_says_so), TEST(effects_combine),
+         TEST(a_signal_that_restarts_does_not_shorten_a_delay), TEST(effects_combine),
          TEST(a_delayed_refusal_of_accept_comes_after_the_connection), TEST(a_signal_ends_a_call_that_waits),
          TEST(a_signal_does_not_end_a_call_that_has_nothing_to_wait_for),
          TEST(SA_RESTART_restarts_what_the_kernel_restarts), TEST(waits_are_never_restarted),

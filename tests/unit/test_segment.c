@@ -218,7 +218,7 @@ static uint64_t books(void)
 
 static void a_gate_follows_its_rules_being_armed(void)
 {
-    struct tf_segment *segment = create("read:short=1; read,write:short=2; connect:delay=1ms", 0);
+    struct tf_segment *segment = create("read:short=1; read,write:short=2; connect:signal=USR1", 0);
     CU_ASSERT_EQUAL(gated(segment, TF_GATE_RULE), calls("read") | calls("write") | calls("connect"));
     CU_ASSERT_EQUAL(gated(segment, TF_GATE_KEEP), books());
     segment->state[1].armed = 0;
@@ -252,6 +252,23 @@ static void lasting_effects_keep_the_calls_that_must_agree_with_them(void)
     }
 }
 
+static void effects_that_hold_a_socket_keep_what_would_show_it(void)
+{
+    const uint64_t seen = calls("%in") | calls("%out") | calls("ioctl") | calls("getsockopt") |
+                          calls("getpeername") | calls("poll") | calls("ppoll") | calls("select") |
+                          calls("pselect");
+    static const char *const holding[] = {"read:delay=1ms", "accept:delay=1ms", "connect:delay=1ms",
+                                          "write:rate=1K", "%in:drop"};
+    for (size_t i = 0; i < sizeof(holding) / sizeof(holding[0]); i++) {
+        struct tf_segment *segment = create(holding[i], 0);
+        TF_CHECK(gated(segment, TF_GATE_KEEP) == (books() | seen), "%s", holding[i]);
+        tf_segment_close(segment);
+    }
+    struct tf_segment *segment = create("setsockopt,poll:delay=1ms", 0);
+    CU_ASSERT_EQUAL(gated(segment, TF_GATE_KEEP), books());
+    tf_segment_close(segment);
+}
+
 static void only_what_can_be_counted_blindly_is_quick(void)
 {
     static const struct {
@@ -259,8 +276,8 @@ static void only_what_can_be_counted_blindly_is_quick(void)
     } cases[] = {
         {"read:short=1:when=5", "read"},
         {"%in:short=1", "%in"},
-        {"%out:delay=1ms:role=client:peer=:80:conn=1:exe=x:local=:81", "%out"},
-        {"socket,read:delay=1ms", "read"},
+        {"%out:signal=USR1:role=client:peer=:80:conn=1:exe=x:local=:81", "%out"},
+        {"socket,read:signal=USR1", "read"},
         {"read:short=1:prob=0.5", ""},
         {"read:short=1:per=process", ""},
         {"read:short=1:per=connection", ""},
@@ -298,5 +315,6 @@ TF_SUITE(segment, TF_TEST(a_segment_is_sparse_and_for_everybody), TF_TEST(a_segm
          TF_TEST(what_is_no_segment_of_this_version_is_refused), TF_TEST(an_empty_plan_opens_no_gate),
          TF_TEST(a_trace_opens_every_gate), TF_TEST(a_gate_follows_its_rules_being_armed),
          TF_TEST(lasting_effects_keep_the_calls_that_must_agree_with_them),
+         TF_TEST(effects_that_hold_a_socket_keep_what_would_show_it),
          TF_TEST(only_what_can_be_counted_blindly_is_quick),
          TF_TEST(a_call_is_quick_again_when_its_other_rule_is_disarmed))

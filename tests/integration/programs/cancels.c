@@ -1,5 +1,5 @@
-/* cancels N [data]: threads are cancelled in recv, one after the other; then the
- * main thread calls recv. With data there, only a delay makes them block. */
+/* cancels N [data]: threads are cancelled in recv, many at a time; then the main
+ * thread calls recv. With data there, only a delay makes them block. */
 #include "loopback.h"
 
 #include <fcntl.h>
@@ -8,7 +8,9 @@
 #include <sys/syscall.h>
 
 static int end[2];
-static _Atomic int tid, cleaned;
+static _Atomic int cleaned;
+
+enum { AT_A_TIME = 50 };
 
 static void cleanup(void *unused)
 {
@@ -16,15 +18,15 @@ static void cleanup(void *unused)
     cleaned++;
 }
 
-static void *receive(void *unused)
+static void *receive(void *tid)
 {
     char byte;
 
     pthread_cleanup_push(cleanup, NULL);
-    tid = gettid();
+    *(_Atomic int *)tid = gettid();
     (void)!recv(end[0], &byte, 1, MSG_PEEK);
     pthread_cleanup_pop(0);
-    return unused;
+    return NULL;
 }
 
 static bool asleep(int thread)
@@ -46,16 +48,24 @@ int main(int argc, char **argv)
     loopback_pair(end);
     if (argc > 2)
         need(send(end[1], &byte, 1, 0) == 1, "send");
-    for (int i = 0; i < n; i++) {
-        pthread_t thread;
+    for (int done = 0; done < n; done += AT_A_TIME) {
+        pthread_t thread[AT_A_TIME];
+        static _Atomic int tid[AT_A_TIME];
+        int count = n - done < AT_A_TIME ? n - done : AT_A_TIME;
         void *result;
-        tid = 0;
-        pthread_create(&thread, NULL, receive, NULL);
-        while (!tid || !asleep(tid))
-            usleep(100);
-        pthread_cancel(thread);
-        pthread_join(thread, &result);
-        cancelled += result == PTHREAD_CANCELED;
+        for (int i = 0; i < count; i++) {
+            tid[i] = 0;
+            pthread_create(&thread[i], NULL, receive, (void *)&tid[i]);
+        }
+        for (int i = 0; i < count; i++)
+            while (!tid[i] || !asleep(tid[i]))
+                usleep(100);
+        for (int i = 0; i < count; i++)
+            pthread_cancel(thread[i]);
+        for (int i = 0; i < count; i++) {
+            pthread_join(thread[i], &result);
+            cancelled += result == PTHREAD_CANCELED;
+        }
     }
     printf("cancelled %d, cleaned %d, then %s\n", cancelled, cleaned,
            outcome(recvfrom(end[0], &byte, 1, MSG_DONTWAIT, NULL, NULL)));

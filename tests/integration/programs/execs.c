@@ -10,10 +10,10 @@
 
 extern char **environ;
 
-static int wait_for(int error, pid_t pid)
+static int wait_for(int error, const pid_t *child)
 {
     int status;
-    if (error != 0 || waitpid(pid, &status, 0) != pid)
+    if (error != 0 || waitpid(*child, &status, 0) != *child)
         return 91;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 92;
 }
@@ -56,11 +56,11 @@ int main(int argc, char **argv)
     HOW("execle") execle(program, rest[0], rest[1], rest[2], (char *)NULL, none);
     HOW("fexecve") fexecve(open(program, O_RDONLY), rest, none);
     HOW("execveat") execveat(AT_FDCWD, program, rest, none, 0);
-    HOW("posix_spawn") return wait_for(posix_spawn(&pid, program, NULL, NULL, rest, none), pid);
+    HOW("posix_spawn") return wait_for(posix_spawn(&pid, program, NULL, NULL, rest, none), &pid);
     HOW("posix_spawnp")
     {
         setenv("PATH", folder, 1);
-        return wait_for(posix_spawnp(&pid, base, NULL, NULL, rest, none), pid);
+        return wait_for(posix_spawnp(&pid, base, NULL, NULL, rest, none), &pid);
     }
     HOW("vfork")
     {
@@ -69,7 +69,7 @@ int main(int argc, char **argv)
             execve(program, rest, none);
             _exit(94);
         }
-        return wait_for(0, pid);
+        return wait_for(0, &pid);
     }
     HOW("unset")
     {

@@ -16,10 +16,13 @@
  *   X.opt:NAME:VALUE X.getopt:NAME X.kernel:NAME (behind the shim's back)
  *   X.rcvtimeo:MS X.sndtimeo:MS X.peer X.name X.msg (of the last recvmsg)
  *   X.poll[:MS] X.ppoll[:MS] X.select[:MS] X.pselect[:MS] X.epoll[:MS] X.epollet[:MS]
+ *   X.epollone[:MS] X.epollex[:MS] X.epollnest[:MS] X.queued
  *   on:SIGNAL[:restart] hits kill:SIGNAL block:SIGNAL mark since:MS fds
  *   fork (the rest happens in a child) exec (in a new image) X.is:NUMBER
  */
 #include "probe_steps.h"
+
+#include <sys/ioctl.h>
 
 static const struct {
     const char *name;
@@ -222,9 +225,12 @@ static bool perform(struct step *step)
         wait_by_poll(step);
     else if (IS("select") || IS("pselect"))
         wait_by_select(step);
-    else if (IS("epoll") || IS("epollet"))
-        wait_by_epoll(step, IS("epollet"));
-    else if (IS("drain"))
+    else if (strncmp(what, "epoll", 5) == 0)
+        wait_by_epoll(step);
+    else if (IS("queued")) { /* FIONREAD */
+        int bytes = -1;
+        say_result(step, ioctl(*fd, FIONREAD, &bytes) < 0 ? -1 : bytes);
+    } else if (IS("drain"))
         drain(step);
     else if (IS("number"))
         SAY("%d", *fd);

@@ -258,20 +258,42 @@ static void wait_by_select(struct step *step)
                result <= 0 ? 0 : (FD_ISSET(fd, &in) ? POLLIN : 0u) | (FD_ISSET(fd, &out) ? POLLOUT : 0u));
 }
 
-static void wait_by_epoll(struct step *step, bool edge)
+/* "epoll" level-triggered, "epollet" edge, "epollone" one-shot and armed again at
+ * each wait, "epollex" exclusive, "epollnest" an instance inside another. The first
+ * wait registers. */
+static void wait_by_epoll(struct step *step)
 {
+    const char *kind = step->operation + 5;
     int fd = *of(step->socket), *epoll = &epolls[step->socket & 127];
-    struct epoll_event event = {.events =
-                                    edge ? EPOLLET | (step->arguments > 1 ? EPOLLOUT : EPOLLIN | EPOLLRDHUP)
-                                         : EPOLLIN | EPOLLRDHUP | EPOLLOUT};
+    const uint32_t in = EPOLLIN | EPOLLRDHUP,
+                   out = step->arguments > 1 && *step->argument[1] == 'o' ? EPOLLOUT : in;
+    struct epoll_event event = {.events = *kind == 0                 ? in | EPOLLOUT
+                                          : strcmp(kind, "et") == 0  ? EPOLLET | out
+                                          : strcmp(kind, "one") == 0 ? EPOLLONESHOT | in
+                                          : strcmp(kind, "ex") == 0  ? EPOLLEXCLUSIVE | EPOLLIN
+                                                                     : in};
+    struct epoll_event nested = {.events = EPOLLIN};
 
     if (*epoll < 0) {
         *epoll = epoll_create1(0);
         fcntl(*epoll, F_SETFD, FD_CLOEXEC); /* as redis does: the shim looks at the number */
         epoll_ctl(*epoll, EPOLL_CTL_ADD, fd, &event);
+    } else if (strcmp(kind, "one") == 0) {
+        epoll_ctl(*epoll, EPOLL_CTL_MOD, fd, &event);
+    }
+    int inner = *epoll;
+    if (strcmp(kind, "nest") == 0) {
+        int outer = epoll_create1(0);
+        epoll_ctl(outer, EPOLL_CTL_ADD, inner, &nested);
+        long result = epoll_wait(outer, &event, 1, number(step, 0, 0));
+        close(outer);
+        if (result <= 0) {
+            say_events(step, result, 0);
+            return;
+        }
     }
     event.events = 0;
-    long result = epoll_wait(*epoll, &event, 1, number(step, 0, 0));
+    long result = epoll_wait(inner, &event, 1, strcmp(kind, "nest") == 0 ? 0 : number(step, 0, 0));
     say_events(step, result, event.events);
 }
 
