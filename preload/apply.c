@@ -23,6 +23,8 @@ long tf_apply(struct tf_call *call)
         return result;
     if (tf_has(call, TF_EFFECT_error))
         return tf_effect_error(call);
+    if (tf_has(call, TF_EFFECT_reset))
+        return tf_effect_reset(call);
     if (tf_has(call, TF_EFFECT_ignore))
         return tf_effect_ignore(call);
     if (tf_has(call, TF_EFFECT_eof))

@@ -11,6 +11,7 @@
 long tf_effect_error(struct tf_call *call);
 long tf_effect_error_after(struct tf_call *call, long result); /* in the place of a real failure */
 long tf_effect_eof(struct tf_call *call);
+long tf_effect_reset(struct tf_call *call);
 long tf_effect_ignore(struct tf_call *call);
 long tf_effect_rate(struct tf_call *call);
 long tf_effect_bytes(struct tf_call *call); /* short, corrupt, and the clamp before bytes=N */
@@ -25,10 +26,9 @@ long tf_go(struct tf_call *call);
 /* Reads of a connection on which eof struck before. */
 long tf_eof_again(struct tf_call *call);
 
-/* Destroys the connection as a received RST would, and sends one: later reads
- * give 0, writes EPIPE, getpeername ENOTCONN; waits report the hang-up. The
- * pending ECONNRESET is left for the next call to report, as after a real one. */
-void tf_reset_connection(int fd);
+/* connect(AF_UNSPEC): what connect(2) calls dissolving the association. A RST
+ * goes out where there is a connection, and the socket is as good as new. */
+long tf_disconnect(int fd);
 
 /* Reports readiness anew to edge-triggered waiters: for a call that was told
  * EAGAIN, or moved less than it asked for, although the kernel had more. Such a

@@ -1,5 +1,6 @@
 /* eof: the peer's FIN has arrived, as far as this side can tell. SHUT_RD makes
  * poll, select and epoll, and every process that holds the socket, agree. */
+#include "aftermath.h"
 #include "effect.h"
 #include "io.h"
 #include "socket.h"
@@ -35,6 +36,10 @@ long tf_effect_eof(struct tf_call *call)
     if (atomic_load(&call->socket->conn) == 0) {
         call->reason = TF_REASON_not_connected;
         return tf_perform(call->id, call->arg);
+    }
+    if (atomic_load(&call->socket->latches) & TF_LATCH_GONE) {
+        call->reason = TF_REASON_already_gone;
+        return tf_aftermath_perform(call);
     }
     tf_sys(SYS_shutdown, call->fd, SHUT_RD);
     atomic_fetch_or(&call->socket->latches, TF_LATCH_EOF);

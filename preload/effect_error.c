@@ -1,4 +1,5 @@
 /* error=E: the call fails with E, and leaves behind what a real E would. */
+#include "aftermath.h"
 #include "effect.h"
 #include "io.h"
 #include "rule.h"
@@ -6,13 +7,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-
-void tf_reset_connection(int fd)
-{
-    struct sockaddr none = {.sa_family = AF_UNSPEC};
-    tf_sys(SYS_connect, fd, &none, sizeof none);
-    tf_sys(SYS_shutdown, fd, SHUT_RDWR); /* ENOTCONN, but it sets the flags that poll reads */
-}
 
 /* Could Linux return this errno here and now? (tcpfault-rules(7).) */
 static enum tf_reason impossible(const struct tf_call *call)
@@ -25,6 +19,8 @@ static enum tf_reason impossible(const struct tf_call *call)
 
     if (call->id == TF_fcntl && (int)call->arg[1] != F_DUPFD && (int)call->arg[1] != F_DUPFD_CLOEXEC)
         return TF_REASON_not_duplicating;
+    if (call->id == TF_connect && (atomic_load(&call->socket->latches) & TF_LATCH_GONE))
+        return TF_REASON_already_gone; /* EISCONN */
     if (error == EINTR && may_block && call->nonblocking)
         return TF_REASON_eintr_nonblocking;
     if (error == EAGAIN && (io || class == TF_CLASS_ACCEPT) && !call->nonblocking &&
@@ -35,10 +31,6 @@ static enum tf_reason impossible(const struct tf_call *call)
         return TF_REASON_einprogress_blocking;
     if (io && atomic_load(&call->socket->conn) == 0)
         return TF_REASON_not_connected;
-    const struct tf_errno_info *info = tf_errno_find(call->id, error);
-    if (info && info->lasting == TF_GONE && call->socket &&
-        (atomic_load(&call->socket->latches) & TF_LATCH_GONE) && error != EPIPE && error != ENOTCONN)
-        return TF_REASON_already_gone;
     return TF_REASON_none;
 }
 
@@ -125,7 +117,15 @@ static long error_accept(struct tf_call *call)
     return -error;
 }
 
-static long error_io(struct tf_call *call)
+/* An unreachable peer is not reached by a RST either; keepalive, which gives
+ * ETIMEDOUT, sends one at the end (tcp_keepalive_timer). */
+static enum tf_end end_of(int error)
+{
+    return error == EHOSTUNREACH || error == ENETUNREACH ? TF_END_QUIET : TF_END_RESET;
+}
+
+/* real: what the call has already come to; NULL: it was not made. */
+static long error_io(struct tf_call *call, const long *real)
 {
     int error = call->effect.error;
     unsigned class = tf_call_info[call->id].class;
@@ -142,15 +142,23 @@ static long error_io(struct tf_call *call)
             tf_owe_an_edge(call);
         return -EAGAIN;
     }
-    if (info && info->lasting == TF_GONE) {
-        tf_reset_connection(call->fd);
-        if (error != ENOTCONN) /* the others report the pending error themselves */
-            tf_socket_int_option(call->fd, SOL_SOCKET, SO_ERROR, 0);
-        atomic_fetch_or(&call->socket->latches, TF_LATCH_GONE);
-        if (error == EPIPE) { /* the kernel's own, with its SIGPIPE */
-            long result = tf_perform(call->id, call->arg);
-            return result < 0 ? result : -EPIPE;
-        }
+    if (!info || info->lasting != TF_GONE)
+        return -error;
+    /* EPIPE and ENOTCONN tell of a RST that came before: the connection may be
+     * gone already, and getpeername reports no error, so that one stays. */
+    bool later = error == EPIPE || error == ENOTCONN;
+    int left = !later ? error : tf_told_of_fin(call) ? EPIPE : ECONNRESET;
+    enum tf_reason reason = tf_end_connection(call, end_of(error), left);
+    if (reason && !(later && reason == TF_REASON_already_gone) && !call->effect.allow_any) {
+        call->fired = false;
+        call->reason = reason;
+        return real ? *real : tf_aftermath_perform(call);
+    }
+    if (error != ENOTCONN)
+        tf_take_error(call);
+    if (error == EPIPE) { /* the kernel's own, with its SIGPIPE */
+        long result = tf_perform(call->id, call->arg);
+        return result < 0 ? result : -EPIPE;
     }
     return -error;
 }
@@ -166,14 +174,14 @@ long tf_effect_error(struct tf_call *call)
 {
     call->reason = call->effect.allow_any ? TF_REASON_none : impossible(call);
     if (call->reason)
-        return tf_perform(call->id, call->arg);
+        return tf_aftermath_perform(call);
     call->fired = true;
     if (call->id == TF_connect)
         return error_connect(call);
     if (tf_call_info[call->id].class == TF_CLASS_ACCEPT)
         return error_accept(call);
     if (lasts(call))
-        return error_io(call);
+        return error_io(call, NULL);
     if (call->id == TF_close) /* the descriptor is gone all the same (close(2)) */
         tf_perform(call->id, call->arg);
     return -call->effect.error;
@@ -186,8 +194,8 @@ long tf_effect_error_after(struct tf_call *call, long result)
         return result;
     call->fired = true;
     if (lasts(call))
-        return error_io(call);
+        return error_io(call, &result);
     if (call->id == TF_connect && result == -EINPROGRESS)
-        tf_reset_connection(call->fd); /* or it would be made after all */
+        tf_disconnect(call->fd); /* or it would be made after all */
     return -call->effect.error;
 }

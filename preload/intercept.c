@@ -1,5 +1,6 @@
 /* The way of a call: which socket, what is decided, what comes of it, and what
  * the run has to remember. */
+#include "aftermath.h"
 #include "caller.h"
 #include "effect.h"
 #include "failpoint.h"
@@ -112,8 +113,7 @@ static void before(struct tf_call *call)
     call->nonblocking = tf_socket_nonblocking(call->fd) || (tf_io_flags(call) & MSG_DONTWAIT);
     if (call->id == TF_connect && call->arg[1]) {
         const struct sockaddr *address = (const struct sockaddr *)call->arg[1];
-        atomic_fetch_and(&socket->latches, ~(uint32_t)TF_LATCH_CONNECT_FAILS);
-        if (address->sa_family == AF_UNSPEC)
+        if (address->sa_family == AF_UNSPEC || (atomic_load(&socket->latches) & TF_LATCH_GONE))
             return;
         tf_endpoint_from(&socket->peer, address, (socklen_t)call->arg[2]);
         tf_socket_becomes(socket, TF_ROLE_CLIENT);
@@ -151,27 +151,6 @@ static void ask(const struct tf_call *call, struct tf_question *question, char *
     }
 }
 
-/* Faults of the past that this call must agree with. */
-static long consequences(struct tf_call *call, long result)
-{
-    struct tf_socket *socket = call->socket;
-    if (!socket)
-        return result;
-    uint32_t latches = atomic_load(&socket->latches);
-    bool option = call->id == TF_getsockopt && result == 0 && call->arg[3] && call->arg[4] &&
-                  *(socklen_t *)call->arg[4] >= sizeof(int);
-    int level = (int)call->arg[1], name = (int)call->arg[2];
-
-    if ((latches & TF_LATCH_CONNECT_FAILS) && result == -ECONNREFUSED)
-        result = -socket->pending_error;
-    if ((latches & TF_LATCH_CONNECT_FAILS) && option && level == SOL_SOCKET && name == SO_ERROR &&
-        *(int *)call->arg[3] == ECONNREFUSED)
-        *(int *)call->arg[3] = socket->pending_error;
-    if (option)
-        tf_socket_pretends(socket, level, name, (int *)call->arg[3]);
-    return result;
-}
-
 static struct tf_socket *accepted(int fd)
 {
     tf_forget(fd);
@@ -182,6 +161,19 @@ static struct tf_socket *accepted(int fd)
         tf_socket_settle(socket, fd);
     }
     return socket;
+}
+
+/* What the program knows of its connection, and how far connect has come. */
+static void note_state(const struct tf_call *call, long result)
+{
+    _Atomic uint32_t *latches = &call->socket->latches;
+
+    if (tf_call_info[call->id].class == TF_CLASS_IN && result == 0 && tf_io_length(call) > 0)
+        atomic_fetch_or(latches, TF_LATCH_FIN_TOLD);
+    else if (call->id == TF_connect && (result == -EINPROGRESS || result == -EINTR))
+        atomic_fetch_or(latches, TF_LATCH_CONNECTING);
+    else if ((call->id == TF_connect || call->id == TF_shutdown) && result == 0)
+        atomic_fetch_and(latches, ~(uint32_t)TF_LATCH_CONNECTING);
 }
 
 /* The shim's books, after the call. */
@@ -214,7 +206,8 @@ static void after(struct tf_call *call, long result)
         /* fall through */
     case TF_bind:
     case TF_connect:
-        if (socket && (result == 0 || result == -EINPROGRESS || result == -EINTR))
+        if (socket && (result == 0 || result == -EINPROGRESS || result == -EINTR) &&
+            !(atomic_load(&socket->latches) & TF_LATCH_GONE))
             tf_socket_endpoints(socket, call->fd);
         break;
     case TF_epoll_ctl:
@@ -227,6 +220,7 @@ static void after(struct tf_call *call, long result)
     }
     if (!socket)
         return;
+    note_state(call, result);
     if (class == TF_CLASS_IN && !(tf_io_flags(call) & MSG_PEEK))
         atomic_fetch_add(&socket->bytes_in, tf_io_moved(call, result));
     else if (class == TF_CLASS_OUT)
@@ -299,14 +293,15 @@ static long judged(struct tf_call *call, const struct tf_counted *counted)
         tf_forget(call->fd);
     }
 
-    bool ended = !met && call->socket && tf_call_info[call->id].class == TF_CLASS_IN &&
-                 (atomic_load(&call->socket->latches) & TF_LATCH_EOF);
-    if (met) /* by a hold, which has answered */
-        ;
-    else if (ended && !tf_has(call, TF_EFFECT_error))
-        result = tf_eof_again(call);
-    else
-        result = tf_apply(call);
+    bool ends = tf_has(call, TF_EFFECT_error) || tf_has(call, TF_EFFECT_reset);
+    if (!met) { /* else a hold has answered */
+        if (ends || !tf_aftermath_instead(call, &result))
+            result = tf_apply(call);
+        else if (call->effect.rule)
+            call->reason = TF_REASON_already_gone;
+        if (!call->fired || !tf_has(call, TF_EFFECT_error))
+            result = tf_aftermath(call, result);
+    }
     if (named && !met && result < 0 && call->effect.rule == 0 && tf_self.asks_errno) {
         question.real_errno = (int)-result;
         question.ordinal = 0;
@@ -316,7 +311,6 @@ static long judged(struct tf_call *call, const struct tf_counted *counted)
                 event.rule = call->effect.rule, event.effects = call->effect.effects;
         }
     }
-    result = consequences(call, result);
     after(call, result);
     if (call->socket)
         tf_hold_after(call, result);

@@ -58,6 +58,8 @@ bool tf_pointers_readable(const struct tf_call *call)
     case TF_SHAPE_ADDRESS:
         return (socklen_t)call->arg[2] > sizeof(struct sockaddr_storage) ||
                readable(second, (socklen_t)call->arg[2]);
+    case TF_SHAPE_NAME:
+        return readable((const void *)call->arg[2], sizeof(socklen_t));
     case TF_SHAPE_OPTION:
         return call->id != TF_setsockopt || (int)call->arg[4] <= 0 ||
                readable((const void *)call->arg[3], sizeof(int));

@@ -1,4 +1,5 @@
 #include "segment.h"
+#include "rule.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,26 +107,54 @@ static uint64_t of_class(enum tf_class class)
     return calls;
 }
 
+/* connect's own failures are another matter: there is no connection yet. */
+static bool ends_connections(const struct tf_rule *rule)
+{
+    for (int call = 0; call < TF_CALLS; call++) {
+        const struct tf_errno_info *info = tf_errno_find((enum tf_call_id)call, rule->error);
+        if (rule->calls & TF_BIT(call) && info && info->lasting == TF_GONE && call != TF_connect &&
+            call != TF_close)
+            return true;
+    }
+    return false;
+}
+
+static bool has(const struct tf_rule *rule, uint32_t effects)
+{
+    return rule->effects & effects;
+}
+
+static bool holds_sockets(const struct tf_rule *rule)
+{
+    const uint64_t held =
+        of_class(TF_CLASS_IN) | of_class(TF_CLASS_OUT) | of_class(TF_CLASS_ACCEPT) | TF_BIT(TF_connect);
+    return has(rule, 1u << TF_EFFECT_delay | 1u << TF_EFFECT_rate | 1u << TF_EFFECT_drop) &&
+           rule->calls & held;
+}
+
 uint64_t tf_segment_keeps(const struct tf_rule *rule)
 {
-    const uint64_t in = of_class(TF_CLASS_IN), out = of_class(TF_CLASS_OUT);
-    const uint32_t eof = 1u << TF_EFFECT_eof, ignore = 1u << TF_EFFECT_ignore, error = 1u << TF_EFFECT_error,
-                   holds = 1u << TF_EFFECT_delay | 1u << TF_EFFECT_rate | 1u << TF_EFFECT_drop;
+    const uint64_t moving = of_class(TF_CLASS_IN) | of_class(TF_CLASS_OUT);
+    const uint64_t asking = TF_BIT(TF_getsockopt) | TF_BIT(TF_getsockname);
+    const uint64_t ended = moving | asking | TF_BIT(TF_bind) | TF_BIT(TF_ioctl);
     uint64_t calls = 0;
 
-    if (rule->effects & holds && rule->calls & (in | out | of_class(TF_CLASS_ACCEPT) | TF_BIT(TF_connect)))
-        calls |= in | out | of_class(TF_CLASS_ACCEPT) | TF_BIT(TF_ioctl) | TF_BIT(TF_getsockopt) |
+    if (holds_sockets(rule))
+        calls |= moving | of_class(TF_CLASS_ACCEPT) | TF_BIT(TF_ioctl) | TF_BIT(TF_getsockopt) |
                  TF_BIT(TF_getpeername);
-    if (rule->selects & TF_SELECT_BYTES || rule->per == TF_PER_CONNECTION || rule->effects & eof)
-        calls |= in | out;
-    if (rule->effects & (eof | ignore) || (rule->effects & error && rule->calls & TF_BIT(TF_connect)))
-        calls |= in | out | TF_BIT(TF_getsockopt) | TF_BIT(TF_getsockname);
+    if (rule->selects & TF_SELECT_BYTES || rule->per == TF_PER_CONNECTION || has(rule, 1u << TF_EFFECT_eof))
+        calls |= moving;
+    if (has(rule, 1u << TF_EFFECT_eof | 1u << TF_EFFECT_ignore) ||
+        (has(rule, 1u << TF_EFFECT_error) && rule->calls & TF_BIT(TF_connect)))
+        calls |= moving | asking;
+    if (has(rule, 1u << TF_EFFECT_reset))
+        calls |= ended;
+    /* Its own calls stay quick to count until it has struck. */
+    if (has(rule, 1u << TF_EFFECT_error) && ends_connections(rule))
+        calls |= ended & ~rule->calls;
     return calls;
 }
 
-/* The calls by which the shim keeps its books. Armed or not: a rule that is
- * armed in the middle of a run finds connections counted from the beginning,
- * and what a rule has done outlives its being armed. */
 uint64_t tf_segment_always(const struct tf_segment *segment)
 {
     const uint64_t forming = TF_BIT(TF_socket) | TF_BIT(TF_accept) | TF_BIT(TF_accept4) | TF_BIT(TF_connect) |
@@ -137,6 +166,9 @@ uint64_t tf_segment_always(const struct tf_segment *segment)
     return segment->plan.rules > 0 ? forming : 0;
 }
 
+/* The calls by which the shim keeps its books. Armed or not: a rule that is
+ * armed in the middle of a run finds connections counted from the beginning,
+ * and what a rule has done outlives its being armed. */
 static uint64_t keep(const struct tf_segment *segment)
 {
     /* The waits that a hold is kept from; an epoll instance is told by other means
@@ -145,10 +177,8 @@ static uint64_t keep(const struct tf_segment *segment)
     const struct tf_plan *plan = &segment->plan;
     uint64_t calls = tf_segment_always(segment);
 
-    for (uint32_t i = 0; i < plan->rules; i++) {
-        uint64_t kept = tf_segment_keeps(&plan->rule[i]);
-        calls |= kept | (kept & TF_BIT(TF_ioctl) ? waits : 0); /* FIONREAD: a rule that holds */
-    }
+    for (uint32_t i = 0; i < plan->rules; i++)
+        calls |= tf_segment_keeps(&plan->rule[i]) | (holds_sockets(&plan->rule[i]) ? waits : 0);
     return calls;
 }
 

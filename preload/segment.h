@@ -24,7 +24,7 @@
 #define TF_SEGMENT_MAGIC UINT64_C(0x314c554146504354) /* "TCPFAUL1" */
 
 enum {
-    TF_SEGMENT_VERSION = 2,
+    TF_SEGMENT_VERSION = 3,
     TF_MODULES = 512,
     TF_MODULE_PATH = 240,
     TF_PROCESSES = 4096,
@@ -91,7 +91,12 @@ struct tf_socket {
     _Atomic uint32_t latches; /* enum tf_latch */
     _Atomic uint8_t role;     /* enum tf_role */
     uint8_t pad[3];
-    int32_t pending_error; /* with TF_LATCH_CONNECT_FAILS: what SO_ERROR shall say */
+    int32_t pending_error; /* with TF_LATCH_CONNECT_FAILS and _GONE: what SO_ERROR shall say */
+    /* With TF_LATCH_GONE, as it was before: what getsockname, TCP_INFO and
+     * SIOCOUTQ said. Lengths of 0: the kernel's own answer stands. */
+    uint32_t name_length, info_length;
+    int32_t unsent_bytes;
+    _Alignas(8) uint8_t name[32], info[256];
     struct tf_endpoint local, peer;
     _Atomic uint64_t per_connection[TF_PER_CONNECTION_MAX];
     struct {
@@ -107,7 +112,11 @@ enum tf_latch {
     TF_LATCH_EOF = 1 << 0,           /* reads give 0 now and always */
     TF_LATCH_GONE = 1 << 1,          /* we destroyed the connection */
     TF_LATCH_CONNECT_FAILS = 1 << 2, /* a failing connect whose errno is ours */
-    TF_LATCH_CONNECT_LATE = 1 << 3,  /* connected, but nobody knows before the hold ends */
+    TF_LATCH_FIN_TOLD = 1 << 3,      /* a read has returned 0 */
+    TF_LATCH_CONNECTING = 1 << 4,    /* SS_CONNECTING: connect has not returned 0 yet */
+    TF_LATCH_DISCONNECTING = 1 << 5, /* SS_DISCONNECTING: shut down when GONE and CONNECTING */
+    TF_LATCH_IGNORED = 1 << 6,       /* ignored[] is not empty */
+    TF_LATCH_CONNECT_LATE = 1 << 7,  /* connected, but nobody knows before the hold ends */
 };
 
 struct tf_slot {

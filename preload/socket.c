@@ -242,6 +242,7 @@ void tf_socket_pretend(struct tf_socket *socket, int level, int name, int value)
     socket->ignored[at].value = value;
     if (at == count)
         atomic_store(&socket->ignored_count, count + 1);
+    atomic_fetch_or(&socket->latches, TF_LATCH_IGNORED);
 }
 
 bool tf_socket_pretends(const struct tf_socket *socket, int level, int name, int *value)
@@ -269,5 +270,6 @@ void tf_socket_settle(struct tf_socket *socket, int fd)
         .peer = socket->peer,
         .exe = tf_self.exe,
     };
+    /* What no rule can strike has no faults to agree with. */
     tf_settle(fd, ~(tf_decide_interest(&segment->plan, &question) | tf_self.keep));
 }

@@ -9,7 +9,7 @@
 static void what_arrived_is_there_when_its_time_has_come(void)
 {
     static const char *const waits[] = {"poll:5000:in", "ppoll:5000:in", "select:5000:in", "pselect:5000:in",
-                                        "epollet:5000", "epollone:5000", "epollex:5000",   "epollnest:5000"};
+                                        "epollet:5000", "epollarm:5000", "epollexcl:5000", "epollnest:5000"};
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         const char *name = it_text("%.*s", (int)strcspn(waits[i], ":"), waits[i]);
         PROBE_FIRED(LATE,
@@ -24,7 +24,7 @@ static void what_arrived_is_there_when_its_time_has_come(void)
 static void nobody_sees_it_before(void)
 {
     static const char *const waits[] = {"poll:30:in", "ppoll:30:in", "select:30:in", "pselect:30:in",
-                                        "epollet:30", "epollone:30", "epollex:30",   "epollnest:30"};
+                                        "epollet:30", "epollarm:30", "epollexcl:30", "epollnest:30"};
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         const char *name = it_text("%.*s", (int)strcspn(waits[i], ":"), waits[i]);
         /* Registered before, and afterwards; with the peer's FIN behind the data. */

@@ -269,6 +269,28 @@ static void effects_that_hold_a_socket_keep_what_would_show_it(void)
     tf_segment_close(segment);
 }
 
+static void what_ends_a_connection_keeps_the_calls_that_tell_of_it(void)
+{
+    const uint64_t ended = calls("%in") | calls("%out") | calls("getsockopt") | calls("getsockname") |
+                           calls("bind") | calls("ioctl");
+    static const struct {
+        const char *rule, *own;
+    } cases[] = {{"recv:reset", ""},
+                 {"recv:error=ECONNRESET", "recv"},
+                 {"read:error=ETIMEDOUT", "read"},
+                 {"getpeername:error=ENOTCONN", ""}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tf_segment *segment = create(cases[i].rule, 0);
+        uint64_t own = *cases[i].own ? calls(cases[i].own) : 0;
+        CU_ASSERT_EQUAL(gated(segment, TF_GATE_KEEP), books() | (ended & ~own));
+        tf_segment_close(segment);
+    }
+    struct tf_segment *segment = create("recv:error=ENOMEM; accept:error=ECONNABORTED; close:error=EIO", 0);
+    CU_ASSERT_EQUAL(gated(segment, TF_GATE_KEEP), books());
+    tf_segment_close(segment);
+}
+
 static void only_what_can_be_counted_blindly_is_quick(void)
 {
     static const struct {
@@ -285,6 +307,8 @@ static void only_what_can_be_counted_blindly_is_quick(void)
         {"read:short=1:caller=main", ""},
         {"read:errno=EAGAIN:delay=1ms", ""},
         {"read:eof", ""},
+        {"read:reset", ""},
+        {"read:error=ECONNRESET", "read"},
         {"setsockopt:delay=1ms", ""},
         {"accept:error=EMFILE", ""},
         {"poll:error=EINTR", ""},
@@ -316,5 +340,6 @@ TF_SUITE(segment, TF_TEST(a_segment_is_sparse_and_for_everybody), TF_TEST(a_segm
          TF_TEST(a_trace_opens_every_gate), TF_TEST(a_gate_follows_its_rules_being_armed),
          TF_TEST(lasting_effects_keep_the_calls_that_must_agree_with_them),
          TF_TEST(effects_that_hold_a_socket_keep_what_would_show_it),
+         TF_TEST(what_ends_a_connection_keeps_the_calls_that_tell_of_it),
          TF_TEST(only_what_can_be_counted_blindly_is_quick),
          TF_TEST(a_call_is_quick_again_when_its_other_rule_is_disarmed))

@@ -1,36 +1,52 @@
 /* cflags: -fno-optimize-sibling-calls */
 /* A client and a server in one process, driven by words:
  *
- *   probe WORD...      each is  [SOCKET.]OPERATION[:ARGUMENT...][&]
+ *   probe WORD...      each is  [SOCKET.]OPERATION[:ARGUMENT...][&|@]
  *
  * Sockets are single letters. What an operation gave is printed behind its name:
- * "c.recv=5:hello", "c.send=EPIPE". "&" runs it in a thread, until "join".
+ * "c.recv=5:hello", "c.send=EPIPE". "&" runs it in a thread, until "join"; "@" in
+ * a forked child of its own.
  *
  *   pair, pair6              l listens on the loopback, c connects, s is accepted
  *   X.tcp X.tcp6 X.unix:Y X.pipe:Y X.udp:Y X.file      makes descriptors
  *   X.listen X.connect[:PORT] X.accept[:Y] X.accept4[:Y]
  *   X.CALL:SIZE[:FLAG...]    receives (probe_io.h); FLAG: peek waitall dontwait
- *   X.CALL:TEXT[:FLAG...]    sends; #SIZE sends so many bytes of a pattern
+ *   X.CALL:TEXT[:FLAG...]    sends; #SIZE sends so many bytes of a pattern; FLAG:
+ *                            nosignal dontwait, part (of it is enough)
  *   X.drain                  reads to the end: how many bytes, right or wrong
  *   X.close X.fclose X.dup:Y X.dup2:Y X.pass:Y X.cloexec X.nb X.block X.shut:HOW
  *   X.opt:NAME:VALUE X.getopt:NAME X.kernel:NAME (behind the shim's back)
  *   X.rcvtimeo:MS X.sndtimeo:MS X.peer X.name X.msg (of the last recvmsg)
+ *   X.addr (of this end) X.inform (TCP_INFO) X.ioctl (bytes queued in and out)
+ *   X.reset X.fin X.unassociate (connect to AF_UNSPEC) busy (which then fails)
  *   X.poll[:MS] X.ppoll[:MS] X.select[:MS] X.pselect[:MS] X.epoll[:MS] X.epollet[:MS]
- *   X.epollone[:MS] X.epollex[:MS] X.epollnest[:MS] X.queued
+ *   X.epollone[:MS] (ONESHOT) X.epollarm[:MS] (armed again each time)
+ *   X.epollexcl[:MS] (EXCLUSIVE) X.epollnest[:MS] (in another) X.queued
  *   on:SIGNAL[:restart] hits kill:SIGNAL block:SIGNAL mark since:MS fds
  *   fork (the rest happens in a child) exec (in a new image) X.is:NUMBER
  */
 #include "probe_steps.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 
 static const struct {
     const char *name;
     int level, value;
-} options[] = {{"SO_REUSEADDR", SOL_SOCKET, SO_REUSEADDR}, {"SO_ERROR", SOL_SOCKET, SO_ERROR},
-               {"SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE}, {"TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY},
-               {"TCP_INQ", IPPROTO_TCP, TCP_INQ},          {"SO_RCVBUF", SOL_SOCKET, SO_RCVBUF},
-               {"SO_SNDBUF", SOL_SOCKET, SO_SNDBUF},       {"SO_RCVLOWAT", SOL_SOCKET, SO_RCVLOWAT}};
+} options[] = {{"SO_REUSEADDR", SOL_SOCKET, SO_REUSEADDR},
+               {"SO_ERROR", SOL_SOCKET, SO_ERROR},
+               {"SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE},
+               {"TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY},
+               {"TCP_INQ", IPPROTO_TCP, TCP_INQ},
+               {"SO_RCVBUF", SOL_SOCKET, SO_RCVBUF},
+               {"SO_SNDBUF", SOL_SOCKET, SO_SNDBUF},
+               {"SO_RCVLOWAT", SOL_SOCKET, SO_RCVLOWAT},
+               {"IP_MINTTL", IPPROTO_IP, IP_MINTTL},
+               {"IPV6_MINHOPCOUNT", IPPROTO_IPV6, IPV6_MINHOPCOUNT},
+               {"TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT}};
 
 static void option(struct step *step)
 {
@@ -77,6 +93,46 @@ static void name(struct step *step, bool peer)
         SAY("%s", address.ss_family == AF_INET ? "IPv4" : address.ss_family == AF_INET6 ? "IPv6" : "?");
 }
 
+/* The address, and whether there is a port, and still the same. */
+static void numeric_name(struct step *step)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    static char ports[128][16];
+    char host[64], port[16], *first = ports[step->socket & 127];
+
+    if (getsockname(*of(step->socket), (struct sockaddr *)&address, &length) != 0)
+        say_result(step, -1);
+    else if (getnameinfo((struct sockaddr *)&address, length, host, sizeof host, port, sizeof port,
+                         NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        SAY("%s,%s,%u", host,
+            strcmp(port, "0") == 0 ? "0" : !*first || strcmp(port, first) == 0 ? strcpy(first, port),
+            "port" : "another", length);
+}
+
+static void inform(struct step *step)
+{
+    struct tcp_info info = {.tcpi_state = 0};
+    socklen_t length = sizeof info;
+
+    if (getsockopt(*of(step->socket), IPPROTO_TCP, TCP_INFO, &info, &length) != 0)
+        say_result(step, -1);
+    else
+        SAY("%u,%u,%u,%u,%d,%d,%d", info.tcpi_state, info.tcpi_options, info.tcpi_snd_mss, info.tcpi_unacked,
+            info.tcpi_rtt > 0, info.tcpi_rto > 0, info.tcpi_pmtu > 0);
+}
+
+static void queued(struct step *step)
+{
+    int in = -1, out = -1;
+    long result = ioctl(*of(step->socket), FIONREAD, &in);
+
+    if (result < 0 || ioctl(*of(step->socket), TIOCOUTQ, &out) < 0)
+        say_result(step, -1);
+    else
+        SAY("%d,%d", in, out);
+}
+
 static void keep(struct step *step, int at, int otherwise, long fd)
 {
     if (fd < 0)
@@ -118,6 +174,23 @@ static void go_on(bool by_exec)
     _exit(98);
 }
 
+/* As Linux 6.3 to 6.6 do while another thread waits on the socket: no address but
+ * an IPv6 one can be connected to, least of all AF_UNSPEC. */
+static long make_busy(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_connect, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, sizeof(struct sockaddr), 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EBUSY),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -1 : prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
 /* What only makes something; silent where it worked. */
 static bool prepare(struct step *step)
 {
@@ -142,6 +215,8 @@ static bool prepare(struct step *step)
         result = listen_on(fd, AF_INET, number(step, 0, 0));
     else if (IS("dead")) /* bound, not listening: connections are refused */
         result = bind_loopback(fd, AF_INET, 0);
+    else if (IS("busy"))
+        result = make_busy();
     else if (IS("fin"))
         result = shutdown(*fd, SHUT_WR);
     else if (IS("reset")) {
@@ -197,6 +272,8 @@ static bool perform(struct step *step)
 
     if (IS("opt") || IS("getopt") || IS("kernel"))
         option(step);
+    else if (IS("unassociate"))
+        say_result(step, connect(*fd, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr)));
     else if (IS("connect"))
         say_result(step, connect_to(*fd, *of('l'), number(step, 0, 0)));
     else if (IS("mapped")) /* 127.0.0.1 as an IPv6 socket spells it */
@@ -219,6 +296,12 @@ static bool perform(struct step *step)
                                                                  : SHUT_RD));
     else if (IS("peer") || IS("name"))
         name(step, IS("peer"));
+    else if (IS("addr"))
+        numeric_name(step);
+    else if (IS("inform"))
+        inform(step);
+    else if (IS("ioctl"))
+        queued(step);
     else if (IS("msg"))
         SAY("%x,%ld,%zu", (unsigned)last_message.flags, last_message.queued, last_message.length);
     else if (IS("poll") || IS("ppoll"))
@@ -226,7 +309,7 @@ static bool perform(struct step *step)
     else if (IS("select") || IS("pselect"))
         wait_by_select(step);
     else if (strncmp(what, "epoll", 5) == 0)
-        wait_by_epoll(step);
+        wait_by_epoll(step, what + 5);
     else if (IS("queued")) { /* FIONREAD */
         int bytes = -1;
         say_result(step, ioctl(*fd, FIONREAD, &bytes) < 0 ? -1 : bytes);
@@ -280,6 +363,19 @@ static void print(const struct step *step)
     fflush(stdout);
 }
 
+/* Its word is one of the line's, whichever process says it. */
+static void in_child(struct step *step)
+{
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        act(step);
+        print(step);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+}
+
 static void take_apart(struct step *step, const char *word)
 {
     snprintf(step->word, sizeof step->word, "%s", word);
@@ -309,8 +405,8 @@ int main(int argc, char **argv)
         char *word = *words++;
         struct step *step = calloc(1, sizeof *step);
         size_t length = strlen(word);
-        bool aside = word[length - 1] == '&';
-        if (aside)
+        bool aside = word[length - 1] == '&', apart = word[length - 1] == '@';
+        if (aside || apart)
             word[length - 1] = 0;
         if (strcmp(word, "join") == 0) {
             pthread_join(background->thread, NULL);
@@ -318,7 +414,9 @@ int main(int argc, char **argv)
             continue;
         }
         take_apart(step, word);
-        if (aside) {
+        if (apart) {
+            in_child(step);
+        } else if (aside) {
             background = step;
             pthread_create(&step->thread, NULL, in_thread, step);
             while (!step->tid)

@@ -6,12 +6,14 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -108,7 +110,10 @@ static void transmit(struct step *step)
     for (size_t i = 0; i < size; i++)
         data[i] = *text == '#' ? pattern(i) : text[i];
     memcpy(copy, data, size);
-    say_result(step, step->out(*of(step->socket), data, size, flags_of(step)));
+    ssize_t sent = step->out(*of(step->socket), data, size, flags_of(step));
+    say_result(step, sent);
+    if (step->arguments > 1 && strcmp(step->argument[1], "part") == 0 && sent > 0 && (size_t)sent < size)
+        SAY("part");
     if (memcmp(data, copy, size) != 0)
         SAY("the caller's buffer was changed");
     free(data);
@@ -258,42 +263,34 @@ static void wait_by_select(struct step *step)
                result <= 0 ? 0 : (FD_ISSET(fd, &in) ? POLLIN : 0u) | (FD_ISSET(fd, &out) ? POLLOUT : 0u));
 }
 
-/* "epoll" level-triggered, "epollet" edge, "epollone" one-shot and armed again at
- * each wait, "epollex" exclusive, "epollnest" an instance inside another. The first
- * wait registers. */
-static void wait_by_epoll(struct step *step)
+static int epoll_with(int fd, uint32_t events)
 {
-    const char *kind = step->operation + 5;
+    struct epoll_event event = {.events = events};
+    int epoll = epoll_create1(0);
+
+    fcntl(epoll, F_SETFD, FD_CLOEXEC); /* as redis does: the shim looks at the number */
+    epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+    return epoll;
+}
+
+static void wait_by_epoll(struct step *step, const char *kind)
+{
     int fd = *of(step->socket), *epoll = &epolls[step->socket & 127];
     const uint32_t in = EPOLLIN | EPOLLRDHUP,
-                   out = step->arguments > 1 && *step->argument[1] == 'o' ? EPOLLOUT : in;
-    struct epoll_event event = {.events = *kind == 0                 ? in | EPOLLOUT
-                                          : strcmp(kind, "et") == 0  ? EPOLLET | out
-                                          : strcmp(kind, "one") == 0 ? EPOLLONESHOT | in
-                                          : strcmp(kind, "ex") == 0  ? EPOLLEXCLUSIVE | EPOLLIN
-                                                                     : in};
-    struct epoll_event nested = {.events = EPOLLIN};
+                   some = step->arguments > 1 && *step->argument[1] == 'o' ? EPOLLOUT : in;
+    struct epoll_event event = {.events = EPOLLONESHOT | in};
 
-    if (*epoll < 0) {
-        *epoll = epoll_create1(0);
-        fcntl(*epoll, F_SETFD, FD_CLOEXEC); /* as redis does: the shim looks at the number */
-        epoll_ctl(*epoll, EPOLL_CTL_ADD, fd, &event);
-    } else if (strcmp(kind, "one") == 0) {
+    if (*epoll >= 0 && strcmp(kind, "arm") == 0)
         epoll_ctl(*epoll, EPOLL_CTL_MOD, fd, &event);
-    }
-    int inner = *epoll;
-    if (strcmp(kind, "nest") == 0) {
-        int outer = epoll_create1(0);
-        epoll_ctl(outer, EPOLL_CTL_ADD, inner, &nested);
-        long result = epoll_wait(outer, &event, 1, number(step, 0, 0));
-        close(outer);
-        if (result <= 0) {
-            say_events(step, result, 0);
-            return;
-        }
-    }
+    if (*epoll < 0)
+        *epoll = strcmp(kind, "et") == 0     ? epoll_with(fd, EPOLLET | some)
+                 : strcmp(kind, "one") == 0  ? epoll_with(fd, EPOLLONESHOT | some)
+                 : strcmp(kind, "arm") == 0  ? epoll_with(fd, EPOLLONESHOT | in)
+                 : strcmp(kind, "excl") == 0 ? epoll_with(fd, EPOLLEXCLUSIVE | EPOLLIN)
+                 : strcmp(kind, "nest") == 0 ? epoll_with(epoll_with(fd, in), EPOLLIN)
+                                             : epoll_with(fd, in | EPOLLOUT);
     event.events = 0;
-    long result = epoll_wait(inner, &event, 1, strcmp(kind, "nest") == 0 ? 0 : number(step, 0, 0));
+    long result = epoll_wait(*epoll, &event, 1, number(step, 0, 0));
     say_events(step, result, event.events);
 }
 
