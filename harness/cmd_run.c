@@ -114,7 +114,8 @@ static int run_jobs(struct tf_run_command *command, struct tf_error *error)
     uint64_t started = realtime();
     const struct tf_permits *permits = tf_sandbox_probe();
     if (!permits->private_network && !command->settings.host && !command->settings.common.quiet)
-        tf_say("on the host's network, with reserved ports: %s", permits->why);
+        tf_say("on the host's network, with reserved ports: %s (tcpfault doctor says what would change that)",
+               permits->why);
     snprintf(results, sizeof(results), "%s/results.jsonl", command->directory);
     jobs->at_a_time = command->settings.jobs.given ? (unsigned int)command->settings.jobs.value : 1;
     jobs->fail_fast = command->settings.fail_fast;

@@ -106,12 +106,8 @@ static _Noreturn void init_main(int life_fd, int report_fd)
 
 static int refuse(struct tf_permits *permits, const char *what, int error)
 {
-    const char *hint = "";
-    if (error == ENOSPC)
-        hint = " (the limit is in /proc/sys/user/max_*_namespaces)";
-    else if (error == EPERM || error == EACCES)
-        hint = " (a container's seccomp filter, or a system that restricts unprivileged user namespaces)";
-    snprintf(permits->why, sizeof permits->why, "%s: %s%s", what, strerror(error), hint);
+    snprintf(permits->why, sizeof permits->why, "%s: %s", what, strerror(error));
+    permits->error = error;
     return -1;
 }
 

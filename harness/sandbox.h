@@ -41,6 +41,7 @@ struct tf_permits {
     bool fresh_proc;      /* and /proc in it shows its own processes */
     bool ipv6;            /* ::1 is usable there (where not private: on the host) */
     char why[256];        /* where !private_network: the reason, for people */
+    int error;            /* and the errno behind it */
 };
 
 /* Tries it, in a child process, at the first call; later calls give the same

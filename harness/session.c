@@ -149,6 +149,10 @@ static int start(struct tf_session *session, struct tf_error *error)
     struct tf_shim_environment settings = {
         .shim_path = session->shim, .segment_path = session->dir.segment, .control = options->control};
     session->sandbox = tf_sandbox_start(&session->loop, kind, true, error);
+    if (!session->sandbox && options->sandbox && !tf_sandbox_probe()->private_network)
+        return tf_error_set(error,
+                            "--sandbox: no private network: %s (tcpfault doctor says what would change that)",
+                            tf_sandbox_probe()->why);
     if (!session->sandbox)
         return -1;
     /* Only now: the command starts with the mask that we were started with. */
