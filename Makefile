@@ -46,7 +46,7 @@ SHIM_LDFLAGS = $(LDFLAGS) -shared -Wl,-z,defs -Wl,-z,now -Wl,-soname,libtcpfault
 SHIM_LIBS = -lfiu -ldl -lpthread
 
 TOOL_CFLAGS = $(STD) -Ipreload -Iharness -I$(BUILD) $(TOOL_PKG_CFLAGS) $(CFLAGS) $(SANITIZER)
-TOOL_MODULES = libcyaml yaml-0.1 jansson libuv libdw libmnl
+TOOL_MODULES = libcyaml yaml-0.1 jansson libuv libdw libmnl libnftables
 TOOL_PKG_CFLAGS = $(call once,TOOL_PKG_CFLAGS,pkg-config --cflags $(TOOL_MODULES))
 TOOL_LIBS = $(call once,TOOL_LIBS,pkg-config --libs $(TOOL_MODULES))
 TEST_CFLAGS = -DTF_SOURCE='"$(CURDIR)"' -DTF_BUILD='"$(abspath $(BUILD))"' -Itests

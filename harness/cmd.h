@@ -15,7 +15,8 @@ enum tf_exit {
     TF_EXIT_TOOL = 3,  /* the tool could not do its job */
 };
 
-extern const struct tf_command tf_command_inject, tf_command_run, tf_command_trace, tf_command_list;
+extern const struct tf_command tf_command_inject, tf_command_run, tf_command_trace, tf_command_list,
+    tf_command_doctor;
 
 /* run's entry point, beside its row. */
 int tf_cmd_run(int argc, char **argv);

@@ -29,6 +29,7 @@ build libjansson-dev     header jansson.h
 build libuv1-dev         header uv.h
 build libdw-dev          header elfutils/libdwfl.h
 build libmnl-dev         header libmnl/libmnl.h
+build libnftables-dev    header nftables/libnftables.h
 demo  curl               tool curl
 demo  redis-server       tool redis-server
 demo  redis-tools        tool redis-cli
@@ -46,6 +47,7 @@ test  valgrind           tool valgrind
 test  strace             tool strace
 test  procps             tool ps
 test  iproute2           tool ip
+test  nftables           tool nft
 test  fiu-utils          tool fiu-ctrl
 test  libfiu0            file /usr/lib/fiu/fiu_posix_preload.so
 test  faketime           tool faketime

@@ -69,7 +69,7 @@ _tcpfault() {
                 fi
                 return
                 ;;
-            inject | run | trace | list | help) [[ -n $command ]] || command=${COMP_WORDS[i]} ;;
+            inject | run | trace | doctor | list | help) [[ -n $command ]] || command=${COMP_WORDS[i]} ;;
         esac
     done
 
@@ -87,11 +87,12 @@ _tcpfault() {
     esac
 
     case $command:$cur in
-        :*) COMPREPLY=($(compgen -W "inject run trace list help --help --version" -- "$cur")) ;;
+        :*) COMPREPLY=($(compgen -W "inject run trace doctor list help --help --version" -- "$cur")) ;;
         inject:-*) COMPREPLY=($(compgen -W "--allow-unfired --check --for --sandbox --control --seed --timeout --output --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
         trace:-*) COMPREPLY=($(compgen -W "--file -o --format --for --sandbox --seed --timeout --output --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
         run:-*) COMPREPLY=($(compgen -W "--jobs -j --filter --repeat --fail-fast --host --fixtures --format --report -o --seed --timeout --output --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
-        help:*) COMPREPLY=($(compgen -W "inject run trace list" -- "$cur")) ;;
+        help:*) COMPREPLY=($(compgen -W "inject run trace doctor list" -- "$cur")) ;;
+        doctor:*) COMPREPLY=($(compgen -W "--format --help -h" -- "$cur")) ;;
         list:*) COMPREPLY=($(compgen -W "calls effects errnos checks batteries --format --help -h" -- "$cur")) ;;
         inject:*) _tcpfault_rule "$word" "$cur" ;;
         run:*) COMPREPLY=($(compgen -f -X '!*.@(yaml|yml)' -- "$cur") $(compgen -d -- "$cur")) ;;

@@ -29,7 +29,8 @@ static const struct {
               {"memcached", "memcached"}, {"haproxy", "haproxy"},           {"nginx", "nginx-light"},
               {"socat", "socat"},         {"faketime", "faketime"},         {"fiu-ctrl", "fiu-utils"},
               {"fiu-run", "fiu-utils"},   {"xmllint", "libxml2-utils"},     {"python3", "python3"},
-              {"nm", "binutils"},         {"unshare", "util-linux"},        {"stdbuf", "coreutils"}};
+              {"nm", "binutils"},         {"unshare", "util-linux"},        {"setpriv", "util-linux"},
+              {"stdbuf", "coreutils"}};
 
 static bool all_there(void)
 {

@@ -12,14 +12,14 @@ import sys
 
 LIBRARIES = {
     "preload": {"fiu.h", "fiu-control.h"},
-    "harness": {"cyaml/cyaml.h", "yaml.h", "jansson.h", "uv.h", "elfutils/", "libelf.h", "gelf.h", "dwarf.h", "libmnl/"},
+    "harness": {"cyaml/cyaml.h", "yaml.h", "jansson.h", "uv.h", "elfutils/", "libelf.h", "gelf.h", "dwarf.h", "libmnl/", "nftables/"},
     "fixtures": set(),
     "tests": {"CUnit/", "jansson.h", "uv.h", "fiu.h", "fiu-control.h", "cyaml/cyaml.h"},
 }
 SEES = {"preload": ("preload",), "harness": ("harness", "preload"), "fixtures": (),
         "tests": ("tests", "harness", "preload")}
 OURS = {"fiu.h", "fiu-control.h", "jansson.h", "uv.h", "cyaml/", "yaml.h", "elfutils/", "libelf.h", "gelf.h", "dwarf.h",
-        "libmnl/", "CUnit/"}
+        "libmnl/", "nftables/", "CUnit/"}
 
 
 def library(name, names):

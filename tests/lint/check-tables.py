@@ -59,6 +59,13 @@ def main():
     for reason in reasons:
         if reason not in rules:
             bad.append("tcpfault-rules(7): nothing about the reason: %s" % reason)
+    ways = [re.match(r'(\w+), "([^"]*)"', row).groups() for row in table("WAY", "harness/needs.def")]
+    for effect in effects:
+        if effect not in [name for name, _ in ways]:
+            bad.append("harness/needs.def: no row for the effect %s" % effect)
+    says("tcpfault-rules(7), PRIVILEGES", rules.partition("PRIVILEGES")[2].partition("FAILURE POINTS")[0],
+         sorted({"%s on %s" % way if way[1] else way[0] for way in ways}), "effect")
+    says("tcpfault(1)", page, [row.split(",")[0] for row in table("PROBE", "harness/probes.def")], "probe")
     for words, what in ((calls, "call"), (classes, "class"), (effects, "effect"), (keys, "key")):
         says("completion", completion, words, what)
     says("tcpfault list calls", tool("list", "calls"), calls, "call")
