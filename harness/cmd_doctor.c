@@ -4,6 +4,7 @@
 #include "doctor.h"
 
 #include <jansson.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,11 @@ struct report {
     size_t abilities;
 };
 
+static bool is_net_admin(const struct tf_machine *machine)
+{
+    return machine->capabilities >> CAP_NET_ADMIN & 1;
+}
+
 /* "drop on %out", "sandbox: sysctl". */
 static const char *name_of(const struct tf_ability *ability, char *out, size_t size)
 {
@@ -69,7 +75,7 @@ static void print_machine(const struct tf_machine *machine)
     bool known = machine->seccomp >= 0 && machine->seccomp <= 2;
     printf("kernel    Linux %s, %s\n", machine->kernel, machine->architecture);
     printf("user      %s%u%s%s\n", machine->uid ? "" : "root, ", machine->uid,
-           machine->net_admin ? ", with CAP_NET_ADMIN" : "",
+           is_net_admin(machine) ? ", with CAP_NET_ADMIN" : "",
            machine->initial_userns ? "" : ", in a user namespace");
     printf("seccomp   %s\n", known ? seccomp[machine->seccomp] : "not known");
     printf("AppArmor  %s\n", *machine->apparmor ? machine->apparmor : "not there");
@@ -224,7 +230,7 @@ static json_t *machine_object(const struct tf_machine *machine)
     static const char *const seccomp[] = {"", "none", "strict", "filter"};
     return json_pack("{s:s, s:s, s:I, s:b, s:b, s:o, s:o, s:o, s:o}", "kernel", machine->kernel,
                      "architecture", machine->architecture, "uid", (json_int_t)machine->uid, "net_admin",
-                     machine->net_admin, "initial_userns", machine->initial_userns, "seccomp",
+                     is_net_admin(machine), "initial_userns", machine->initial_userns, "seccomp",
                      text_or_null(machine->seccomp <= 2 ? seccomp[machine->seccomp + 1] : ""), "yama",
                      machine->yama < 0 ? json_null() : json_integer(machine->yama), "apparmor",
                      text_or_null(machine->apparmor), "lsm", text_or_null(machine->lsm));

@@ -56,12 +56,12 @@ void tf_doctor_command(const struct tf_finding *finding, char *out, size_t size)
 struct tf_machine {
     char kernel[65], architecture[65];
     unsigned int uid;
-    bool net_admin;      /* CAP_NET_ADMIN, in the user namespace that it is in */
-    bool initial_userns; /* which is the first one */
-    int seccomp;         /* of this process: 0 none, 1 strict, 2 filter; -1 not known */
-    int yama;            /* kernel.yama.ptrace_scope; -1: there is no Yama */
-    char lsm[128];       /* security modules, with commas between; "": not known */
-    char apparmor[128];  /* profile of this process; "": AppArmor is not there */
+    uint64_t capabilities; /* effective, as 1 << CAP_NET_ADMIN, in the user namespace that it is in */
+    bool initial_userns;   /* which is the first one */
+    int seccomp;           /* of this process: 0 none, 1 strict, 2 filter; -1 not known */
+    int yama;              /* kernel.yama.ptrace_scope; -1: there is no Yama */
+    char lsm[128];         /* security modules, with commas between; "": not known */
+    char apparmor[128];    /* profile of this process; "": AppArmor is not there */
 };
 
 void tf_doctor_machine(struct tf_machine *machine);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,7 +80,7 @@ enum tf_cause tf_cause_of_net_admin(void)
     return tf_cause_of_eperm(geteuid() ? TF_CAUSE_net_admin : TF_CAUSE_net_admin_root);
 }
 
-enum tf_cause tf_cause_of_private(int error)
+enum tf_cause tf_cause_of_private(const struct tf_machine *before, int error)
 {
     if (error == ENOSPC || error == EUSERS)
         return exhausted();
@@ -96,5 +97,9 @@ enum tf_cause tf_cause_of_private(int error)
         return TF_CAUSE_userns_clone;
     if (tf_doctor_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") > 0)
         return TF_CAUSE_apparmor_userns;
-    return in_chroot() ? TF_CAUSE_chroot : tf_cause_of_eperm(TF_CAUSE_unknown);
+    if (in_chroot())
+        return TF_CAUSE_chroot;
+    if (before->uid == 0 && !(before->capabilities >> CAP_SETFCAP & 1))
+        return TF_CAUSE_setfcap;
+    return tf_cause_of_eperm(TF_CAUSE_module);
 }

@@ -2,7 +2,6 @@
 #include "doctor.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +29,7 @@ static void read_status(struct tf_machine *machine)
         if (!strncmp(line, "Seccomp:", 8))
             machine->seccomp = atoi(line + 8);
         else if (!strncmp(line, "CapEff:", 7))
-            machine->net_admin = strtoull(line + 7, NULL, 16) >> CAP_NET_ADMIN & 1;
+            machine->capabilities = strtoull(line + 7, NULL, 16);
     }
     if (file)
         fclose(file);

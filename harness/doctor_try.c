@@ -118,8 +118,10 @@ static struct tf_namespaces namespaces; /* of the process that tf_try_private_ne
 void tf_try_private_network(struct tf_finding *finding)
 {
     const struct tf_permits *permits = &namespaces.permits;
+    struct tf_machine before;
+    tf_doctor_machine(&before);
     if (tf_namespaces_enter(&namespaces)) {
-        tf_refused(finding, 0, tf_cause_of_private(permits->error), permits->why);
+        tf_refused(finding, 0, tf_cause_of_private(&before, permits->error), permits->why);
         finding->error = permits->error;
     } else {
         tf_works(finding, "%s",

@@ -29,8 +29,8 @@ enum tf_cause tf_cause_of_eperm(enum tf_cause otherwise);
 /* Likewise, of what takes CAP_NET_ADMIN. */
 enum tf_cause tf_cause_of_net_admin(void);
 
-/* Why a private network was refused. */
-enum tf_cause tf_cause_of_private(int error);
+/* Why a private network was refused, to a process that was `before` and has tried. */
+enum tf_cause tf_cause_of_private(const struct tf_machine *before, int error);
 
 /* The system call was made with arguments that the kernel answers with `answer`
  * for anybody, and did otherwise. */

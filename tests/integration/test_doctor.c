@@ -203,6 +203,35 @@ static void a_filter_that_denies_unshare(void)
     json_decref(there.json);
 }
 
+/* As in a container: /proc/sys cannot be written, and hides what is below it. */
+static void a_proc_that_is_partly_masked(void)
+{
+    const char *const before[] = {"unshare",
+                                  "--user",
+                                  "--map-root-user",
+                                  "--mount",
+                                  "sh",
+                                  "-c",
+                                  "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys &&"
+                                  " exec unshare --user --map-user=1000 --map-group=1000 \"$@\"",
+                                  "sh",
+                                  NULL};
+    const char *const try[] = {"unshare", "--user",    "--map-root-user", "--mount", "mount",
+                               "--bind",  "/proc/sys", "/proc/sys",       NULL};
+    if (it_run(&(struct it_command){.argv = try})->exit)
+        return;
+    struct visit there = visit(before);
+    CHECK(works(&there, "private_network"));
+    CHECK(!works(&there, "fresh_proc"));
+    CHECK(!works(&there, "sysctl"));
+    CHECK_TEXT(said(&there, "sysctl", "errno"), "EROFS");
+    CHECK_TEXT(said(&there, "sysctl", "command"), "docker run --security-opt systempaths=unconfined ...");
+    json_t *row = json_array_get(json_object_get(there.json, "scenarios"), 0);
+    CHECK_TEXT(json_string_value(json_object_get(row, "subkey")), "sysctl");
+    CHECK_TEXT(json_string_value(json_object_get(json_object_get(row, "sandbox"), "level")), "none");
+    json_decref(there.json);
+}
+
 /* The doctor itself outlives it. */
 static void a_filter_that_kills(void)
 {
@@ -318,6 +347,6 @@ static void without_the_library_nothing_works(void)
 }
 
 IT_SUITE(doctor, TEST(every_effect_has_a_level_everywhere), TEST(no_user_namespaces_left),
-         TEST(a_filter_that_denies_unshare), TEST(a_filter_that_kills),
+         TEST(a_filter_that_denies_unshare), TEST(a_proc_that_is_partly_masked), TEST(a_filter_that_kills),
          TEST(a_filter_that_denies_pidfd_getfd), TEST(a_filter_that_denies_netfilter), TEST(an_ordinary_user),
          TEST(without_the_library_nothing_works))
