@@ -108,6 +108,9 @@ bench: ready tool $(BENCH) ## what a call costs, in instructions and in time
 bench-check: ready tool $(BENCH) ## the same, and fail where a call costs too much
 	/usr/bin/python3 tests/bench/bench.py --check $(BUILD)
 
+bench-late: ready tool ## what a delay on one connection does to a server's others
+	/usr/bin/python3 tests/bench/late.py $(BUILD)
+
 lint: ready all ## format, static analysis, and what the documents must agree on
 	BUILD=$(BUILD) tests/lint/run.sh
 
@@ -138,7 +141,7 @@ help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r target about; do printf '  %-14s %s\n' "$$target" "$$about"; done
 
-.PHONY: all tool fixtures demo test ci ready unit integration test-programs fuzz bench bench-check \
+.PHONY: all tool fixtures demo test ci ready unit integration test-programs fuzz bench bench-check bench-late \
 	lint format install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

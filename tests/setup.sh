@@ -55,6 +55,7 @@ test  memcached          tool memcached
 test  nginx-light        tool nginx
 test  haproxy            tool haproxy
 test  netcat-openbsd     tool nc
+test  nodejs             tool node
 END
 }
 

@@ -5,8 +5,11 @@
 #include "suite.h"
 #include "under.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const char *redis(int port)
@@ -54,6 +57,33 @@ static const char *nginx(int port, const char *user)
                         "  uwsgi_temp_path %s/u; scgi_temp_path %s/s;\n"
                         "  server { listen 127.0.0.1:%d; location / { return 200 hello; } }\n}\n",
                         dir, user, dir, dir, dir, dir, dir, port)));
+}
+
+static const char *nginx_alone(int port)
+{
+    return it_text("%s -g 'master_process off;'", nginx(port, ""));
+}
+
+static const char *node(int port)
+{
+    return it_text(
+        "node -e 'require(\"http\").createServer((q, r) => r.end(\"hello\")).listen(%d, \"127.0.0.1\")'",
+        port);
+}
+
+static const char *asyncio(int port)
+{
+    return it_text("/usr/bin/python3 %s %d",
+                   it_file("late.py",
+                           "import asyncio, sys\n"
+                           "async def serve(r, w):\n"
+                           "    while line := await r.readline():\n"
+                           "        w.write(line)\n"
+                           "async def main():\n"
+                           "    s = await asyncio.start_server(serve, '127.0.0.1', int(sys.argv[1]))\n"
+                           "    await s.serve_forever()\n"
+                           "asyncio.run(main())\n"),
+                   port);
 }
 
 static struct it_child *serve(enum it_way way, const char *rules, const char *command)
@@ -202,6 +232,88 @@ static void faults_of_clients_leave_logs_and_wake_up_pipes_alone(void)
     }
 }
 
+static bool readable(int fd)
+{
+    struct pollfd look = {.fd = fd, .events = POLLIN};
+    return poll(&look, 1, 0) > 0;
+}
+
+/* Milliseconds until what the connection was asked has come; meanwhile another one
+ * is asked again and again (NULL: nobody). */
+static double late_ms(int fd, const char *request, const char *reply, int other, unsigned *answered)
+{
+    uint64_t start = it_now_ns();
+
+    CHECK_INT(send(fd, request, strlen(request), 0), (long)strlen(request));
+    for (*answered = 0; !readable(fd) && it_now_ns() - start < UINT64_C(10000000000);) {
+        if (other < 0)
+            poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 10000);
+        else if (strstr(it_ask(other, request, reply), reply))
+            ++*answered;
+    }
+    double ms = (double)(it_now_ns() - start) / 1e6;
+    CHECK_HAS(it_ask(fd, "", reply), reply);
+    return ms;
+}
+
+static void a_late_connection_stalls_no_event_loop(void)
+{
+    static const char http[] = "GET / HTTP/1.1\r\nHost: here\r\n\r\n";
+    static const struct {
+        const char *name, *request, *reply;
+        const char *(*command)(int port);
+    } servers[] = {{"redis", "PING\r\n", "+PONG\r\n", redis},
+                   {"memcached", "version\r\n", "\r\n", memcached},
+                   {"haproxy", http, "hello", haproxy},
+                   {"nginx", http, "hello", nginx_alone},
+                   {"node", http, "hello", node},
+                   {"asyncio", "hello\r\n", "hello\r\n", asyncio}};
+
+    for (size_t i = 0; i < sizeof servers / sizeof *servers; i++)
+        for (int way = IT_PLAIN; way <= IT_TRACED; way++) {
+            int port = it_port();
+            unsigned answered, nobody;
+            struct it_child *server =
+                serve(way, "%in:delay=300ms:role=server:conn=1", servers[i].command(port));
+            if (!it_listens(server, port))
+                return;
+            int late = it_connect(port);
+            double first = late_ms(late, servers[i].request, servers[i].reply, -1, &nobody);
+            int other = it_connect(port);
+            double second = late_ms(late, servers[i].request, servers[i].reply, other, &answered);
+            CHECK_SAYING(first >= 300 && second >= 300 && first < 3000 && second < 3000,
+                         it_text("%s: late by %.1f and %.1f ms", servers[i].name, first, second));
+            CHECK_SAYING(answered > 30, it_text("%s: %u answers meanwhile", servers[i].name, answered));
+            double cpu = it_cpu_seconds(server->pid);
+            for (int n = 0; n < 3; n++)
+                late_ms(late, servers[i].request, servers[i].reply, -1, &nobody);
+            cpu = it_cpu_seconds(server->pid) - cpu;
+            CHECK_SAYING(cpu < 0.1,
+                         it_text("%s: %.2f s of CPU while it waited for 0.9 s", servers[i].name, cpu));
+            CHECK(it_fired(1) >= 5);
+            close(late);
+            close(other);
+            kill(server->pid, SIGKILL);
+        }
+}
+
+static void a_client_that_waits_for_late_data_gets_it(void)
+{
+    const char *url = it_text("http://127.0.0.1:%d/", it_http_peer(100000));
+    const char *const curl[] = {"curl", "-sS", "-o", "/dev/null", "-w", "%{time_total} %{size_download}",
+                                url,    NULL};
+    for (int way = IT_BARE; way <= IT_TRACED; way++) {
+        double seconds = 0;
+        int bytes = 0;
+        struct it_child *child = it_shimmed(way, "%in:delay=200ms", curl);
+        CHECK_EXIT(child, 0);
+        CHECK(sscanf(child->out, "%lf %d", &seconds, &bytes) == 2);
+        CHECK_SAYING(bytes == 100000 && seconds >= 0.2 && seconds < 5, child->out);
+    }
+    /* The program's own deadline is kept. */
+    CHECK_EXIT(it_shimmed(IT_BARE, "%in:delay=30s", ARGV("curl", "-sS", "-m", "1", url)), 28);
+}
+
 static const char kinds[] =
     "import asyncio, http.client, json, os, select, socket, ssl, subprocess, tempfile, threading\n"
     "said = []\n"
@@ -256,7 +368,8 @@ IT_SUITE(servers, TEST(persistent_ECONNABORTED_resets_each_client_and_makes_no_s
          TEST(servers_that_call_accept4_are_struck_by_that_name),
          TEST(a_rule_for_accept_leaves_them_alone_and_counts_nothing),
          TEST(nginx_stays_covered_after_its_workers_dropped_their_rights),
-         TEST(one_byte_at_a_time_changes_no_reply),
+         TEST(one_byte_at_a_time_changes_no_reply), TEST(a_late_connection_stalls_no_event_loop),
+         TEST(a_client_that_waits_for_late_data_gets_it),
          TEST(faults_of_clients_leave_logs_and_wake_up_pipes_alone),
          TEST(python_keeps_its_imports_files_pipes_and_other_sockets),
          TEST(the_first_connect_that_counts_is_a_TCP_one))
