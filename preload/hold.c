@@ -313,7 +313,8 @@ bool tf_hold_is(struct tf_socket *socket, enum tf_side side, int fd, uint64_t *l
     struct tf_hold *row = &socket->hold[side];
     uint64_t until = atomic_load(&row->until_ns), now;
 
-    *look_ns = until ? until : UINT64_MAX;
+    /* One for ever is looked at, too: its connection may break. */
+    *look_ns = until == 0 ? UINT64_MAX : until == UINT64_MAX ? UINT64_MAX - 1 : until;
     if (until == 0)
         return false;
     if (broken(socket, fd)) {
