@@ -1,5 +1,6 @@
 /* One program of a case: its preparation, and its start. */
 #include "case_run.h"
+#include "hands.h"
 #include "preflight.h"
 #include "rule.h"
 #include "segment.h"
@@ -99,14 +100,17 @@ static int open_collect(struct tf_running *running, struct tf_error *error)
         running->collect = tf_collect_open(&options, error);
     }
     free(plan);
-    free(path);
-    if (running->collect == NULL)
+    if (running->collect == NULL) {
+        free(path);
         return -1;
+    }
     struct tf_segment *segment = tf_collect_segment(running->collect);
     for (uint32_t i = 0; i < running->actor->faults_count; i++)
         atomic_store(&segment->state[i].armed, running->actor->faults[i].armed);
     tf_segment_gate(segment);
-    return 0;
+    int result = tf_hands_start(running->run->sandbox, segment, path, error);
+    free(path);
+    return result;
 }
 
 int tf_running_prepare(struct tf_case_run *run, uint32_t at, struct tf_error *error)

@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include "cmd.h"
+#include "hands.h"
 #include "sandbox.h"
 #include "session_dir.h"
 #include "shim.h"
@@ -157,6 +158,8 @@ static int start(struct tf_session *session, struct tf_error *error)
         return -1;
     /* Only now: the command starts with the mask that we were started with. */
     if (watch_signals(session, error))
+        return -1;
+    if (tf_hands_start(session->sandbox, tf_session_segment(session), session->dir.segment, error))
         return -1;
     char **environment = tf_shim_environment(environ, &settings);
     if (!environment)

@@ -1,5 +1,6 @@
 #include "supervisor.h"
 
+#include "hands.h"
 #include "namespaces.h"
 #include "tree.h"
 
@@ -21,11 +22,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FDS_MAX = 4, KILL_MS = 5000 };
+enum { FDS_MAX = 4, KILL_MS = 5000, HANDS_MS = 2000 };
 
 struct child {
     pid_t pid;
-    uint32_t id;
+    uint32_t id; /* 0: a second hand, which is no program and of whose end nobody is told */
 };
 
 struct supervisor {
@@ -81,7 +82,8 @@ static void reap(void *data)
                                    .system_ns = timeval_ns(usage.ru_stime),
                                    .peak_bytes = (uint64_t)usage.ru_maxrss * 1024};
         self->children[i] = self->children[--self->count];
-        tell(self, &notice, -1);
+        if (notice.id)
+            tell(self, &notice, -1);
     }
 }
 
@@ -93,8 +95,29 @@ static int kill_everything(struct supervisor *self)
     return tf_tree_kill(&tree, KILL_MS, reap, self);
 }
 
+/* What they have done to sockets of others they undo. In a private network all of
+ * those are about to go. */
+static void dismiss_hands(struct supervisor *self)
+{
+    bool some = self->start->kind == TF_SANDBOX_HOST;
+    for (int waited_ms = 0; some && waited_ms < HANDS_MS; waited_ms++) {
+        some = false;
+        for (size_t i = 0; i < self->count; i++) {
+            if (self->children[i].id)
+                continue;
+            if (waited_ms == 0)
+                kill(self->children[i].pid, SIGTERM);
+            some = true;
+        }
+        if (some)
+            nanosleep(&(struct timespec){0, 1000000}, NULL);
+        reap(self);
+    }
+}
+
 static _Noreturn void end(struct supervisor *self)
 {
+    dismiss_hands(self);
     /* The tool's death signal may come a second time, for its last thread. */
     int left = kill_everything(self);
     struct tf_notice notice = {.kind = TF_NOTICE_STOPPED, .left = left};
@@ -225,6 +248,32 @@ static void write_sysctl(struct supervisor *self, const struct tf_request *reque
     tell(self, &notice, -1);
 }
 
+static void start_hands(struct supervisor *self, int segment_fd)
+{
+    struct tf_notice notice = {.kind = TF_NOTICE_HANDS};
+    int report[2];
+    char ready;
+    snprintf(notice.failed, sizeof notice.failed, "starting the second hand");
+    if (pipe2(report, O_CLOEXEC)) {
+        notice.error = errno;
+        tell(self, &notice, -1);
+        return;
+    }
+    pid_t supervisor = getpid();
+    pid_t pid = _Fork(); /* see fork_supervisor */
+    if (pid == 0)
+        tf_hands_main(segment_fd, self->start->kind, supervisor, report[1]);
+    notice.error = pid < 0 ? errno : remember(self, pid, 0) ? 0 : ENOMEM;
+    close(report[1]);
+    struct pollfd answer = {.fd = report[0], .events = POLLIN};
+    if (!notice.error && (poll(&answer, 1, HANDS_MS) != 1 || read(report[0], &ready, 1) != 1))
+        notice.error = EIO;
+    if (notice.error && pid > 0)
+        kill(pid, SIGKILL);
+    close(report[0]);
+    tell(self, &notice, -1);
+}
+
 static struct child *find(struct supervisor *self, uint32_t id)
 {
     for (size_t i = 0; i < self->count; i++) {
@@ -236,7 +285,7 @@ static struct child *find(struct supervisor *self, uint32_t id)
 
 static void handle(struct supervisor *self, const struct tf_request *request, const int *fds)
 {
-    const struct child *child = find(self, request->id);
+    const struct child *child = request->id ? find(self, request->id) : NULL;
     switch (request->kind) {
     case TF_REQUEST_SPAWN:
         spawn(self, request, fds);
@@ -256,6 +305,9 @@ static void handle(struct supervisor *self, const struct tf_request *request, co
         break;
     case TF_REQUEST_SYSCTL:
         write_sysctl(self, request);
+        break;
+    case TF_REQUEST_HANDS:
+        start_hands(self, fds[0]);
         break;
     case TF_REQUEST_STOP:
         end(self);

@@ -1,7 +1,7 @@
 /* What the tool and a sandbox's supervisor say to each other, over a
  * SOCK_SEQPACKET pair: one struct a packet. Internal to sandbox.c and launch.c.
  *
- * The tool asks; the supervisor answers REQUEST_SPAWN, _SYSCTL and _STOP, in
+ * The tool asks; the supervisor answers REQUEST_SPAWN, _SYSCTL, _HANDS and _STOP, in
  * order, and sends NOTICE_EXITED whenever a program ended. Both are the same
  * executable, so the structs need no version.
  */
@@ -15,7 +15,8 @@ enum tf_request_kind {
     TF_REQUEST_SIGNAL, /* no answer */
     TF_REQUEST_KILL,   /* a program and everything below it; no answer */
     TF_REQUEST_SYSCTL,
-    TF_REQUEST_STOP, /* everything; the supervisor ends after the answer */
+    TF_REQUEST_HANDS, /* with a segment's descriptor: starts the second hand for it */
+    TF_REQUEST_STOP,  /* everything; the supervisor ends after the answer */
 };
 
 struct tf_request {
@@ -39,6 +40,7 @@ enum tf_notice_kind {
     TF_NOTICE_READY,   /* once, first; with a NETLINK_SOCK_DIAG socket where there is one */
     TF_NOTICE_SPAWNED, /* answers TF_REQUEST_SPAWN */
     TF_NOTICE_SYSCTL,
+    TF_NOTICE_HANDS,
     TF_NOTICE_STOPPED,
     TF_NOTICE_EXITED,
 };

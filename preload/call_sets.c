@@ -134,6 +134,13 @@ uint64_t tf_effect_calls(enum tf_effect_id id)
     return id == TF_EFFECT_corrupt ? calls & ~of_shape(TF_SHAPE_COUNT) : calls;
 }
 
+uint64_t tf_drop_by_hand(const struct tf_rule *rule)
+{
+    if (!(rule->effects & 1u << TF_EFFECT_drop))
+        return 0;
+    return rule->calls & (of_class(TF_CLASS_OUT) | TF_BIT(TF_close) | TF_BIT(TF_shutdown));
+}
+
 uint64_t tf_errno_calls(int error)
 {
     uint64_t calls = 0;

@@ -23,6 +23,10 @@ int tf_option_find(const char *name, size_t length, int *level, int *number);
 /* The calls that an effect is valid on, as TF_BITs. */
 uint64_t tf_effect_calls(enum tf_effect_id id);
 
+/* Those of a rule that drop strikes by the tool's second hand: without the tool it
+ * cannot (segment.h, struct tf_hands). */
+uint64_t tf_drop_by_hand(const struct tf_rule *rule);
+
 /* The calls that can return `error`: errnos.def turned around. */
 uint64_t tf_errno_calls(int error);
 

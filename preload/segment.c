@@ -63,20 +63,16 @@ struct tf_segment *tf_segment_create(const char *path, const struct tf_plan *pla
     return segment;
 }
 
-struct tf_segment *tf_segment_open(const char *path)
+struct tf_segment *tf_segment_of(int fd)
 {
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
-        return NULL;
     struct stat status;
-    struct tf_segment *segment = NULL;
     if (fstat(fd, &status) != 0)
-        goto out;
+        return NULL;
     /* A page beyond the end of the file would be a SIGBUS at its first touch. */
     errno = EPROTO;
-    if (!S_ISREG(status.st_mode) || status.st_size < (off_t)sizeof(*segment))
-        goto out;
-    segment = map(fd);
+    if (!S_ISREG(status.st_mode) || status.st_size < (off_t)sizeof(struct tf_segment))
+        return NULL;
+    struct tf_segment *segment = map(fd);
     if (segment && (__atomic_load_n(&segment->magic, __ATOMIC_ACQUIRE) != TF_SEGMENT_MAGIC ||
                     segment->version != TF_SEGMENT_VERSION || segment->event_version != TF_EVENT_VERSION ||
                     segment->size != sizeof(*segment) || segment->plan.rules > TF_RULES_MAX ||
@@ -85,7 +81,15 @@ struct tf_segment *tf_segment_open(const char *path)
         segment = NULL;
         errno = EPROTO;
     }
-out:
+    return segment;
+}
+
+struct tf_segment *tf_segment_open(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return NULL;
+    struct tf_segment *segment = tf_segment_of(fd);
     close_quietly(fd);
     return segment;
 }

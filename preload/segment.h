@@ -8,6 +8,7 @@
  *   modules          any process, a row once
  *   processes        each process its own row
  *   sockets          any process, by atomic operations
+ *   hands            .can and .pid the harness, once; slots see struct tf_hand_slot
  *   events           ring.h
  *
  * All positions are offsets of this struct: nothing in it is a pointer.
@@ -32,6 +33,7 @@ enum {
     TF_SOCKET_WAYS = 16,
     TF_EVENTS = 1 << 16,
     TF_IGNORED_OPTIONS = 8,
+    TF_HAND_SLOTS = 64,
 };
 
 enum tf_gate {
@@ -97,6 +99,7 @@ struct tf_socket {
     uint32_t name_length, info_length;
     int32_t unsent_bytes;
     _Alignas(8) uint8_t name[32], info[256];
+    _Atomic uint64_t dark_until_ns; /* nothing leaves before: CLOCK_MONOTONIC; UINT64_MAX: for ever */
     struct tf_endpoint local, peer;
     _Atomic uint64_t per_connection[TF_PER_CONNECTION_MAX];
     struct {
@@ -117,6 +120,57 @@ enum tf_latch {
     TF_LATCH_DISCONNECTING = 1 << 5, /* SS_DISCONNECTING: shut down when GONE and CONNECTING */
     TF_LATCH_IGNORED = 1 << 6,       /* ignored[] is not empty */
     TF_LATCH_CONNECT_LATE = 1 << 7,  /* connected, but nobody knows before the hold ends */
+    TF_LATCH_SYN_LOST = 1 << 8,      /* drop has struck the connect that is going on */
+    TF_LATCH_IN_LOST = 1 << 9,       /* what is queued never arrived */
+};
+
+/* The second hand: the harness's process beside the programs (hands.h), which
+ * does to sockets what takes more than the program's own rights. */
+enum tf_hand_can {
+    TF_HAND_THERE = 1 << 0, /* somebody answers */
+    TF_HAND_WIRE = 1 << 1,  /* packets can be dropped: a private network, with nftables */
+    TF_HAND_REACH = 1 << 2, /* sockets of other processes can be had: pidfd_getfd(2) */
+};
+
+/* The hop limits by which drop works (ip(7), IP_TTL and IP_MINTTL). SYNs that leave
+ * with the one, which nobody else chooses, are lost on the wire of a private network.
+ * A socket that wants the other at least drops what arrives. */
+enum { TF_TAG_TTL = 213, TF_DEAF_TTL = 255 };
+
+enum tf_hand_op {
+    TF_HAND_DARK, /* no segment from local to peer arrives */
+    TF_HAND_MUTE, /* no FIN and no RST does */
+    TF_HAND_KEEP, /* the descriptor stays open elsewhere, so that its close sends nothing */
+    TF_HAND_OPS,
+};
+
+/* A slot goes FREE, CLAIMED, ASKED by who asks; TAKEN, DONE by the hand; FREE by
+ * who asked. What is left lying (the asker was killed, or jumped away) the hand
+ * frees after TF_HAND_STALE_NS. The state holds the phase and, above it, how often
+ * the slot has been freed, so that nobody mistakes another's answer for its own. */
+enum tf_hand_phase { TF_HAND_FREE, TF_HAND_CLAIMED, TF_HAND_ASKED, TF_HAND_TAKEN, TF_HAND_DONE };
+#define TF_HAND_PHASE(state) ((state)&7u)
+#define TF_HAND_DEADLINE_NS UINT64_C(2000000000) /* who asks waits no longer */
+#define TF_HAND_STALE_NS (2 * TF_HAND_DEADLINE_NS)
+
+struct tf_hand_slot {
+    _Alignas(64) _Atomic uint32_t state; /* a futex(2) of who asks */
+    int32_t result;                      /* by the hand: 0 or -errno */
+    _Atomic uint64_t claimed_ns;         /* this and the rest by who asks */
+    uint32_t op;                         /* enum tf_hand_op */
+    uint32_t pid;                        /* as the process sees itself */
+    int32_t fd;
+    uint32_t pad;
+    uint64_t cookie;
+    uint64_t lasts_ns; /* 0: for ever */
+    struct tf_endpoint local, peer;
+};
+
+struct tf_hands {
+    _Atomic uint32_t can;               /* enum tf_hand_can; 0: there is no harness */
+    _Atomic uint32_t pid;               /* as the programs see it */
+    _Alignas(64) _Atomic uint32_t bell; /* a futex(2) of the hand: counts the requests */
+    struct tf_hand_slot slot[TF_HAND_SLOTS];
 };
 
 struct tf_slot {
@@ -137,6 +191,7 @@ struct tf_segment {
     _Alignas(64) _Atomic uint8_t quick[64];
     _Alignas(64) _Atomic uint32_t conns; /* connections so far */
     _Atomic uint32_t holds;              /* holds so far: 0, and no wait need look for them */
+    struct tf_hands hands;
     struct tf_plan plan;
     struct tf_rule_state state[TF_RULES_MAX];
     struct tf_module module[TF_MODULES];
@@ -155,6 +210,9 @@ struct tf_segment *tf_segment_create(const char *path, const struct tf_plan *pla
 /* Maps an existing one, read-write. NULL with errno set; EPROTO where it is not
  * a segment of this version. */
 struct tf_segment *tf_segment_open(const char *path);
+
+/* The same for one that is open for reading and writing; fd stays open. */
+struct tf_segment *tf_segment_of(int fd);
 
 void tf_segment_close(struct tf_segment *segment);
 
