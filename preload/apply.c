@@ -27,6 +27,8 @@ long tf_apply(struct tf_call *call)
         return tf_effect_reset(call);
     if (tf_has(call, TF_EFFECT_ignore))
         return tf_effect_ignore(call);
+    if (tf_has(call, TF_EFFECT_drop))
+        return tf_effect_drop(call);
     if (tf_has(call, TF_EFFECT_eof))
         return tf_effect_eof(call);
     if (tf_has(call, TF_EFFECT_rate))

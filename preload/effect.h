@@ -14,6 +14,7 @@ long tf_effect_eof(struct tf_call *call);
 long tf_effect_reset(struct tf_call *call);
 long tf_effect_ignore(struct tf_call *call);
 long tf_effect_rate(struct tf_call *call);
+long tf_effect_drop(struct tf_call *call);
 long tf_effect_bytes(struct tf_call *call); /* short, corrupt, and the clamp before bytes=N */
 
 /* These may end it: they return true then, with *result. */
@@ -25,6 +26,14 @@ long tf_go(struct tf_call *call);
 
 /* Reads of a connection on which eof struck before. */
 long tf_eof_again(struct tf_call *call);
+
+/* Before a connect is decided on: what a drop did to an earlier one on the socket,
+ * which is over, is taken back. */
+void tf_drop_before_connect(struct tf_call *call);
+
+/* Before a call that receives and that no hold has met: the connection may have
+ * broken while drop kept everything from arriving. */
+void tf_drop_before_in(struct tf_call *call);
 
 /* connect(AF_UNSPEC): what connect(2) calls dissolving the association. A RST
  * goes out where there is a connection, and the socket is as good as new. */

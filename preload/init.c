@@ -1,6 +1,7 @@
 /* Starts the shim: from the environment to a mapped segment and open gates. */
 #include "failpoint.h"
 #include "later.h"
+#include "names.h"
 #include "real.h"
 #include "rule.h"
 #include "shim.h"
@@ -32,6 +33,20 @@ static void refuse(const char *what, const char *why)
     _exit(2);
 }
 
+/* Without the tool there is nobody who could do it. */
+static void refuse_hand(const struct tf_rule *rule)
+{
+    char place[TF_RULE_TEXT + 32], calls[TF_RULE_TEXT], why[2 * TF_RULE_TEXT];
+    uint64_t by_hand = tf_drop_by_hand(rule);
+
+    if (!by_hand)
+        return;
+    tf_calls_write(by_hand, UINT64_MAX, calls, sizeof calls);
+    snprintf(place, sizeof place, "TCPFAULT, \"%s\"", rule->text);
+    snprintf(why, sizeof why, "drop on %s takes the tool: tcpfault inject --sandbox, or run", calls);
+    refuse(place, why);
+}
+
 static void read_rules(struct tf_plan *plan)
 {
     const char *rules = getenv("TCPFAULT"), *seed = getenv("TCPFAULT_SEED");
@@ -48,6 +63,8 @@ static void read_rules(struct tf_plan *plan)
         snprintf(place, sizeof place, "TCPFAULT, column %zu", error.at + 1);
         refuse(place, error.message);
     }
+    for (uint32_t i = 0; i < plan->rules; i++)
+        refuse_hand(&plan->rule[i]);
 }
 
 /* The process that a segment ends with; 0 for one that somebody named. */

@@ -113,6 +113,7 @@ static void before(struct tf_call *call)
     call->nonblocking = tf_socket_nonblocking(call->fd) || (tf_io_flags(call) & MSG_DONTWAIT);
     if (call->id == TF_connect && call->arg[1]) {
         const struct sockaddr *address = (const struct sockaddr *)call->arg[1];
+        tf_drop_before_connect(call);
         if (address->sa_family == AF_UNSPEC || (atomic_load(&socket->latches) & TF_LATCH_GONE))
             return;
         tf_endpoint_from(&socket->peer, address, (socklen_t)call->arg[2]);
@@ -293,6 +294,8 @@ static long judged(struct tf_call *call, const struct tf_counted *counted)
         tf_forget(call->fd);
     }
 
+    if (!met && call->socket && (atomic_load(&call->socket->latches) & TF_LATCH_IN_LOST))
+        tf_drop_before_in(call);
     bool ends = tf_has(call, TF_EFFECT_error) || tf_has(call, TF_EFFECT_reset);
     if (!met) { /* else a hold has answered */
         if (ends || !tf_aftermath_instead(call, &result))

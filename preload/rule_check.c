@@ -38,6 +38,8 @@ static uint64_t calls_for(const struct tf_rule *rule, int key)
         return MOVES;
     case TF_KEY_per:
         return rule->per == TF_PER_CONNECTION ? all & ~early : ALL_CALLS;
+    case TF_KEY_effects + TF_EFFECT_drop:
+        return rule->drop_ns ? ALL_CALLS & ~ACCEPTS : ALL_CALLS;
     case TF_KEY_effects + TF_EFFECT_error:
         return rule->allow_any ? ALL_CALLS : tf_errno_calls(rule->error);
     default:
@@ -111,6 +113,9 @@ static int refuse(struct tf_rule_parse *parse, int key, const struct tf_call_wor
                             tf_effect_name(effect), subject, names);
     }
     const char *at = parse->value[key].text, *name = tf_errno_name(rule->error);
+    if (effect == TF_EFFECT_drop)
+        return tf_rule_fail(
+            parse, at, "drop on %s takes no time: a connection that died in the queue stays dead", subject);
     if (word->class) {
         tf_calls_write(tf_errno_calls(rule->error), ALL_CALLS, names, sizeof(names));
         if (names[0] == '\0')

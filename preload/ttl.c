@@ -11,8 +11,6 @@
 #define IPV6_MINHOPCOUNT 73
 #endif
 
-enum { MOST = 255, TAG = 1 };
-
 static const struct {
     int level, name;
 } deaf[] = {{IPPROTO_IP, IP_MINTTL}, {IPPROTO_IPV6, IPV6_MINHOPCOUNT}},
@@ -39,13 +37,13 @@ static void restore(struct tf_socket *socket, int fd, int level, int name)
 void tf_ttl_deafen(struct tf_socket *socket, int fd)
 {
     for (size_t i = 0; i < sizeof deaf / sizeof *deaf; i++)
-        set(socket, fd, deaf[i].level, deaf[i].name, MOST);
+        set(socket, fd, deaf[i].level, deaf[i].name, TF_DEAF_TTL);
 }
 
 void tf_ttl_tag(struct tf_socket *socket, int fd)
 {
     for (size_t i = 0; i < sizeof tagged / sizeof *tagged; i++)
-        set(socket, fd, tagged[i].level, tagged[i].name, TAG);
+        set(socket, fd, tagged[i].level, tagged[i].name, TF_TAG_TTL);
 }
 
 void tf_ttl_heal(struct tf_socket *socket, int fd)

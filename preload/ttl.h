@@ -1,11 +1,11 @@
 /* Lost segments by the time-to-live: what a program may do to its own sockets
  * without any right, and what the kernel then carries out.
  *
- * tf_ttl_deafen   segments that arrive are dropped unless their TTL is 255, which
+ * tf_ttl_deafen   segments that arrive are dropped unless their TTL is TF_DEAF_TTL, which
  *                 nobody's is by default (IP_MINTTL, ip(7); IPV6_MINHOPCOUNT). Works
  *                 before connect, on listeners, and after close.
- * tf_ttl_tag      segments that leave have TTL 1; a packet filter of the run's own
- *                 network drops them.
+ * tf_ttl_tag      segments that leave have TF_TAG_TTL; a packet filter of the run's own
+ *                 network drops the SYNs among them.
  * tf_ttl_heal     both end. What was lost meanwhile is retransmitted.
  *
  * getsockopt goes on to answer what the program has set (tf_socket's ignored[]).

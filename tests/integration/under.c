@@ -52,9 +52,11 @@ struct it_child *it_under_start(const struct it_under *under)
     const char *argv[128], *env[64];
     size_t args = 0, vars = append(env, 0, under->env);
 
-    if (under->way == IT_INJECT) {
+    if (under->way == IT_INJECT || under->way == IT_SANDBOX) {
         argv[args++] = it_built("tcpfault");
         argv[args++] = "inject";
+        if (under->way == IT_SANDBOX)
+            argv[args++] = "--sandbox";
         argv[args++] = it_text("--seed=%llu", (unsigned long long)under->seed);
         char *rules = (char *)it_text("%s", under->rules), *rest;
         for (const char *rule = strtok_r(rules, ";", &rest); rule; rule = strtok_r(NULL, ";", &rest))

@@ -6,10 +6,11 @@
 #include "segment.h"
 
 enum it_way {
-    IT_BARE,   /* LD_PRELOAD and TCPFAULT, no tool */
-    IT_PLAIN,  /* with a segment of the test's, as under the tool: it_segment() */
-    IT_TRACED, /* the same, and every TCP call becomes an event */
-    IT_INJECT, /* `tcpfault inject RULE... -- COMMAND` */
+    IT_BARE,    /* LD_PRELOAD and TCPFAULT, no tool */
+    IT_PLAIN,   /* with a segment of the test's, as under the tool: it_segment() */
+    IT_TRACED,  /* the same, and every TCP call becomes an event */
+    IT_INJECT,  /* `tcpfault inject RULE... -- COMMAND` */
+    IT_SANDBOX, /* the same with --sandbox */
 };
 
 struct it_under {

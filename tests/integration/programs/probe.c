@@ -17,6 +17,7 @@
  *   X.close X.fclose X.dup:Y X.dup2:Y X.pass:Y X.cloexec X.nb X.block X.shut:HOW
  *   X.opt:NAME:VALUE X.getopt:NAME X.kernel:NAME (behind the shim's back)
  *   X.rcvtimeo:MS X.sndtimeo:MS X.peer X.name X.msg (of the last recvmsg)
+ *   X.state X.until:STATE l.ends (states of l's connections)
  *   X.addr (of this end) X.inform (TCP_INFO) X.ioctl (bytes queued in and out)
  *   X.reset X.fin X.unassociate (connect to AF_UNSPEC) busy (which then fails)
  *   X.poll[:MS] X.ppoll[:MS] X.select[:MS] X.pselect[:MS] X.epoll[:MS] X.epollet[:MS]
@@ -44,8 +45,11 @@ static const struct {
                {"SO_RCVBUF", SOL_SOCKET, SO_RCVBUF},
                {"SO_SNDBUF", SOL_SOCKET, SO_SNDBUF},
                {"SO_RCVLOWAT", SOL_SOCKET, SO_RCVLOWAT},
+               {"IP_TTL", IPPROTO_IP, IP_TTL},
                {"IP_MINTTL", IPPROTO_IP, IP_MINTTL},
+               {"IPV6_UNICAST_HOPS", IPPROTO_IPV6, IPV6_UNICAST_HOPS},
                {"IPV6_MINHOPCOUNT", IPPROTO_IPV6, IPV6_MINHOPCOUNT},
+               {"TCP_SYNCNT", IPPROTO_TCP, TCP_SYNCNT},
                {"TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT}};
 
 static void option(struct step *step)
@@ -310,6 +314,12 @@ static bool perform(struct step *step)
         wait_by_select(step);
     else if (strncmp(what, "epoll", 5) == 0)
         wait_by_epoll(step, what + 5);
+    else if (IS("state"))
+        SAY("%s", state_names[state_of(*fd)]);
+    else if (IS("until"))
+        await_state(step);
+    else if (IS("ends"))
+        say_ends(step);
     else if (IS("queued")) { /* FIONREAD */
         int bytes = -1;
         say_result(step, ioctl(*fd, FIONREAD, &bytes) < 0 ? -1 : bytes);

@@ -324,6 +324,50 @@ static long open_descriptors(void)
     return count - 3; /* ".", ".." and its own */
 }
 
+static const char *const state_names[] = {"?",          "ESTABLISHED", "SYN_SENT",  "SYN_RECV",
+                                          "FIN_WAIT1",  "FIN_WAIT2",   "TIME_WAIT", "CLOSE",
+                                          "CLOSE_WAIT", "LAST_ACK",    "LISTEN",    "CLOSING"};
+
+static unsigned state_of(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof info;
+    KERNEL(SYS_getsockopt, fd, IPPROTO_TCP, TCP_INFO, &info, &length);
+    return info.tcpi_state;
+}
+
+/* Waits for what the kernel does by itself. */
+static void await_state(struct step *step)
+{
+    const struct timespec moment = {0, 5000000};
+    while (strcmp(state_names[state_of(*of(step->socket))], step->argument[0]) != 0)
+        KERNEL(SYS_nanosleep, &moment, NULL);
+}
+
+/* What the kernel's table holds of connections to the listener's port: the client's
+ * end and the server's, "FIN_WAIT1/ESTABLISHED"; "-" where there is none. */
+static void say_ends(struct step *step)
+{
+    static const char *const tables[] = {"/proc/self/net/tcp", "/proc/self/net/tcp6"};
+    struct sockaddr_storage address;
+    socklen_t length;
+    unsigned port[2], state, end[2] = {0, 0};
+    char line[512];
+
+    address_of(*of(step->socket), &address, &length);
+    unsigned listens = ntohs(((struct sockaddr_in *)&address)->sin_port);
+    for (int i = 0; i < 2; i++) {
+        FILE *table = fopen(tables[i], "re");
+        while (table && fgets(line, sizeof line, table))
+            if (sscanf(line, " %*d: %*[0-9A-F]:%X %*[0-9A-F]:%X %X", &port[0], &port[1], &state) == 3 &&
+                state != TCP_LISTEN && (port[0] == listens || port[1] == listens))
+                end[port[0] == listens] = state;
+        if (table)
+            fclose(table);
+    }
+    SAY("%s/%s", end[0] ? state_names[end[0]] : "-", end[1] ? state_names[end[1]] : "-");
+}
+
 static void caught(int signal)
 {
     (void)signal;
