@@ -78,9 +78,9 @@ static void latency_is_each_bytes_own_and_in_order(void)
 {
     /* The second part arrives during the delay of the first, and is late by as much. */
     PROBE_FIRED(
-        "recv:delay=400ms:role=client",
-        "pair c.nb s.send:one c.recv:99 c.poll:200:in mark s.send:two c.poll:5000:in c.recv:99 c.recv:99 "
-        "c.poll:5000:in since:390 c.recv:99",
+        "recv:delay=1200ms:role=client",
+        "pair c.nb s.send:one c.recv:99 c.poll:300:in mark s.send:two c.poll:5000:in c.recv:99 c.recv:99 "
+        "c.poll:5000:in since:1190 c.recv:99",
         "s.send=3 c.recv=EAGAIN c.poll=nothing s.send=3 c.poll=IN c.recv=3:one c.recv=EAGAIN c.poll=IN "
         "since=yes c.recv=3:two",
         2);
