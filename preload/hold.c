@@ -235,8 +235,9 @@ void tf_hold_close(unsigned first, unsigned last)
 {
     uint64_t mask;
 
+    /* A vfork child closes its own descriptors, but has its parent's records. */
     if (!tf_self.segment || atomic_load_explicit(&tf_self.segment->holds, memory_order_relaxed) == 0 ||
-        !tf_lock_enter(&tf_later_lock, true, &mask))
+        tf_sys(SYS_getpid) != tf_self.pid || !tf_lock_enter(&tf_later_lock, true, &mask))
         return;
     for (unsigned i = 0; i < high; i++)
         if (holds[i].cookie && (unsigned)holds[i].fd >= first && (unsigned)holds[i].fd <= last) {

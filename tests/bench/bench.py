@@ -17,7 +17,7 @@ import tempfile
 CALLS = ("recv", "read")
 # Instructions that a call may cost more than it would without us.
 LIMITS = {"unarmed": 12, "armed for another peer": 25, "armed and counting": 25}
-FEW, MANY = 1000, 6000
+FEW, MANY = 1000, 51000
 TIMED = 200000
 LIBFIU = "/usr/lib/fiu/fiu_posix_preload.so"
 

@@ -136,6 +136,8 @@ static void a_number_that_is_used_again_is_not_held(void)
 
 static void a_child_sees_the_same_and_its_own_end(void)
 {
+    PROBE_FIRED(EARLY, "pair c.nb s.send:data c.recv:9 c.vclose c.poll:30:in c.recv:9",
+                "s.send=4 c.recv=EAGAIN c.poll=nothing c.recv=EAGAIN", 1);
     PROBE_FIRED(LATE, "pair c.nb s.send:data c.recv:9 fork c.poll:5000:in c.recv:9",
                 "s.send=4 c.recv=EAGAIN c.poll=IN c.recv=4:data", 1);
     PROBE_FIRED(LATE, "pair c.nb s.send:data mark c.recv:9 exec c.poll:5000:in c.recv:9",

@@ -14,7 +14,7 @@
  *   X.CALL:TEXT[:FLAG...]    sends; #SIZE sends so many bytes of a pattern; FLAG:
  *                            nosignal dontwait, part (of it is enough)
  *   X.drain                  reads to the end: how many bytes, right or wrong
- *   X.close X.fclose X.dup:Y X.dup2:Y X.pass:Y X.cloexec X.nb X.block X.shut:HOW
+ *   X.close X.vclose X.fclose X.dup:Y X.dup2:Y X.pass:Y X.cloexec X.nb X.block X.shut:HOW
  *   X.opt:NAME:VALUE X.getopt:NAME X.kernel:NAME (behind the shim's back)
  *   X.rcvtimeo:MS X.sndtimeo:MS X.peer X.name X.msg (of the last recvmsg)
  *   X.state X.until:STATE l.ends (states of l's connections)
@@ -195,6 +195,15 @@ static long make_busy(void)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -1 : prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
+/* A vfork child's descriptors are its own, its memory is not. */
+static void close_in_vfork_child(int fd)
+{
+    pid_t child = vfork();
+    if (child == 0)
+        _exit(close(fd));
+    waitpid(child, NULL, 0);
+}
+
 /* What only makes something; silent where it worked. */
 static bool prepare(struct step *step)
 {
@@ -242,6 +251,8 @@ static bool prepare(struct step *step)
         epolls[step->socket & 127] = -1;
     } else if (IS("sysclose"))
         result = syscall(SYS_close, *fd);
+    else if (IS("vclose"))
+        close_in_vfork_child(*fd);
     else if (IS("closerange"))
         result = close_range((unsigned)*fd, (unsigned)*fd, 0);
     else if (IS("pass"))
