@@ -97,6 +97,7 @@ bool tf_case_until(struct tf_case_run *run, bool (*holds)(struct tf_case_run *ru
 {
     for (;;) {
         drain(run);
+        tf_held_expire(run);
         if (holds(run, data))
             return true;
         if (tf_case_now() >= until_ns)
@@ -137,33 +138,6 @@ static void release_ports(struct tf_case_run *run)
 {
     for (size_t i = 0; i < run->ports_count && run->options->kind != TF_SANDBOX_PRIVATE; i++)
         tf_port_release(&run->ports[i].port);
-}
-
-/* ---- what it needs ---- */
-
-static void skip(struct tf_result *result, const char *format, const char *what, const char *why)
-{
-    char reason[512];
-    snprintf(reason, sizeof(reason), format, what, why);
-    result->status = TF_SKIPPED;
-    free(result->reason);
-    result->reason = tf_text_clean(reason, strlen(reason), sizeof(reason), false);
-}
-
-static bool needs_met(const struct tf_case_run *run)
-{
-    char path[PATH_MAX];
-    for (uint32_t i = 0; i < run->one->needs_count; i++)
-        if (tf_case_which(run->one->needs[i], NULL, NULL, path, sizeof(path), NULL) != 0) {
-            skip(run->result, "it needs %s%s", run->one->needs[i], ", which is not installed");
-            return false;
-        }
-    if (run->one->sysctl_count > 0 && run->options->kind != TF_SANDBOX_PRIVATE) {
-        skip(run->result, "it sets %s, which needs a network namespace: %s", run->one->sysctl[0].name,
-             run->options->why_host != NULL ? run->options->why_host : "not wanted here");
-        return false;
-    }
-    return true;
 }
 
 /* ---- setting up ---- */
@@ -286,6 +260,7 @@ static void close_handle(uv_handle_t *handle, void *data)
 
 static void tear_down(struct tf_case_run *run)
 {
+    tf_held_end(run);
     for (uint32_t i = 0; i < run->one->actors; i++)
         tf_running_fini(&run->running[i]);
     uv_run(&run->loop, UV_RUN_NOWAIT);
@@ -341,7 +316,7 @@ void tf_case_run(const struct tf_case *one, const struct tf_case_options *option
     run->one = one;
     run->options = options;
     run->result = result;
-    if (needs_met(run)) {
+    if (tf_case_needs_met(run)) {
         run_programs(run);
         tear_down(run);
     } else {

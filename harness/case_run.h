@@ -60,6 +60,11 @@ struct tf_case_run {
     struct tf_values values;
     char *dir; /* {dir} */
     uint64_t started_ns, deadline_ns;
+    struct tf_held *held; /* what steps hold in the network */
+    struct tf_spares {
+        int fds[TF_SOCKETS_MAX];
+        size_t count;
+    } spares[2];  /* sockets for them, not used yet: IPv4, IPv6 */
     bool over;    /* nothing more is to be done: it failed, or the deadline passed */
     FILE *events; /* events.jsonl; NULL once it is full */
     uint64_t events_bytes;
@@ -74,6 +79,9 @@ bool tf_case_until(struct tf_case_run *run, bool (*holds)(struct tf_case_run *ru
 /* A failure of the case as a whole, or of the tool; the case is over. */
 void tf_case_fail(struct tf_case_run *run, bool broken, const char *program, const char *check,
                   const char *expected, const char *got);
+
+/* Whether it can run here. Otherwise its result says why it is skipped. */
+bool tf_case_needs_met(const struct tf_case_run *run);
 
 /* ---- case_start.c ---- */
 
@@ -109,6 +117,24 @@ uint64_t tf_running_watched(const struct tf_running *running, const struct tf_pa
 void tf_case_show(struct tf_case_run *run);
 /* Does one of its processes listen? */
 bool tf_running_listens(struct tf_running *running);
+
+/* ---- case_held.c, case_fill.c: real sockets of the tool's own in the sandbox ---- */
+
+/* The number of a port that a step names. */
+uint16_t tf_case_port(const struct tf_case_run *run, const char *text);
+
+/* These bring about what the step says, and look into the kernel's tables whether it
+ * is so. Where it is not, the case is broken and over. */
+void tf_case_occupy(struct tf_case_run *run, const struct tf_step *step);
+void tf_case_time_wait(struct tf_case_run *run, const struct tf_step *step);
+void tf_case_fill(struct tf_case_run *run, const struct tf_step *step);
+/* Ends it; what has ended already (`for`) is no mistake. */
+void tf_case_vacate(struct tf_case_run *run, const struct tf_step *step);
+void tf_case_drain(struct tf_case_run *run, const struct tf_step *step);
+
+/* Ends what was to last until now. Waits for nothing. */
+void tf_held_expire(struct tf_case_run *run);
+void tf_held_end(struct tf_case_run *run); /* all of it */
 
 /* ---- case_steps.c ---- */
 

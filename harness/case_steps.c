@@ -30,7 +30,7 @@ static bool count_socket(const struct tf_net_socket *socket, void *data)
     return true;
 }
 
-static uint16_t port_number(const struct tf_case_run *run, const char *text)
+uint16_t tf_case_port(const struct tf_case_run *run, const char *text)
 {
     struct tf_wrong wrong;
     char *digits = text != NULL ? tf_subst(text, TF_SUBST_PORTS, &run->values, NULL, &wrong) : NULL;
@@ -41,8 +41,9 @@ static uint16_t port_number(const struct tf_case_run *run, const char *text)
 
 static uint64_t count_states(const struct tf_case_run *run, const struct tf_net_pattern *pattern)
 {
-    struct counting counting = {
-        .pattern = pattern, .port = port_number(run, pattern->port), .peer = port_number(run, pattern->peer)};
+    struct counting counting = {.pattern = pattern,
+                                .port = tf_case_port(run, pattern->port),
+                                .peer = tf_case_port(run, pattern->peer)};
     struct tf_error error;
     uint16_t any = counting.port != 0 ? counting.port : counting.peer;
     if (tf_net_sockets(run->sandbox, any, count_socket, &counting, &error) != 0)
@@ -199,6 +200,16 @@ static void do_step(struct tf_case_run *run, const struct tf_step *step)
         do_arm(run, &step->disarm[i], false);
     if (step->expect_state != NULL)
         do_expect_state(run, step->expect_state);
+    if (step->occupy != NULL)
+        tf_case_occupy(run, step);
+    if (step->vacate != NULL)
+        tf_case_vacate(run, step);
+    if (step->time_wait != NULL)
+        tf_case_time_wait(run, step);
+    if (step->fill != NULL)
+        tf_case_fill(run, step);
+    if (step->drain != NULL)
+        tf_case_drain(run, step);
     if (step->pause_ns > 0)
         tf_case_until(run, never, NULL, limit(run, step->pause_ns));
 }

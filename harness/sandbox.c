@@ -173,6 +173,27 @@ void tf_sandbox_free(struct tf_sandbox *sandbox)
         free(sandbox);
 }
 
+int tf_sandbox_sockets(struct tf_sandbox *sandbox, int family, int *fds, size_t count, struct tf_error *error)
+{
+    struct tf_request request = {.kind = TF_REQUEST_SOCKET, .family = family, .count = (int32_t)count};
+    struct tf_notice notice = {0};
+    int result = tf_sandbox_ask(sandbox, &request, NULL, 0, TF_NOTICE_SOCKET, &notice, error);
+    if (!result)
+        result = tf_sandbox_wait_for(sandbox, TF_NOTICE_PASSED, &notice, error);
+    size_t passed = sandbox->passed;
+    sandbox->passed = 0;
+    if (!result && !notice.error && passed == count) {
+        memcpy(fds, sandbox->passed_fds, count * sizeof *fds);
+        return 0;
+    }
+    for (size_t i = 0; i < passed; i++)
+        close(sandbox->passed_fds[i]);
+    if (result)
+        return -1;
+    /* unix(7): what does not fit into this process's limit is left out. */
+    return tf_error_errno(error, notice.error ? notice.error : EMFILE, "socket");
+}
+
 int tf_sandbox_sysctl(struct tf_sandbox *sandbox, const char *name, const char *value, struct tf_error *error)
 {
     struct tf_request request = {.kind = TF_REQUEST_SYSCTL};

@@ -77,6 +77,14 @@ void tf_sandbox_free(struct tf_sandbox *sandbox);
 int tf_sandbox_sysctl(struct tf_sandbox *sandbox, const char *name, const char *value,
                       struct tf_error *error);
 
+enum { TF_SOCKETS_MAX = 32 };
+
+/* Fills `fds` with `count` (1 to TF_SOCKETS_MAX) TCP sockets in the sandbox's network,
+ * for the tool's own use: non-blocking, close-on-exec, the caller's to close, and
+ * nobody else holds them. Both kinds of sandbox. Returns 0, or -1 and none. */
+int tf_sandbox_sockets(struct tf_sandbox *sandbox, int family, int *fds, size_t count,
+                       struct tf_error *error);
+
 /* ---- what the kernel knows of the sandbox's sockets: never a connection of our own ---- */
 
 /* One row of the socket table. */
@@ -103,6 +111,11 @@ int tf_net_sockets(const struct tf_sandbox *sandbox, uint16_t port,
 
 /* Does any socket listen on this port there? 1, 0, or -1. */
 int tf_net_listening(const struct tf_sandbox *sandbox, uint16_t port, struct tf_error *error);
+
+/* A counter of /proc/net/netstat there, without its prefix: "ListenDrops". Returns
+ * 0 or -1. */
+int tf_net_counter(const struct tf_sandbox *sandbox, const char *name, uint64_t *value,
+                   struct tf_error *error);
 
 /* ---- ports on the host, where there is no network namespace ---- */
 

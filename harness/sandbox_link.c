@@ -93,7 +93,7 @@ static void on_later(uv_timer_t *timer)
 /* 1: *notice is filled; 0: nothing there; -1: the supervisor is gone. */
 static int receive(struct tf_sandbox *sandbox, struct tf_notice *notice)
 {
-    char control[CMSG_SPACE(sizeof(int))];
+    char control[CMSG_SPACE(TF_SOCKETS_MAX * sizeof(int))];
     struct iovec bytes = {notice, sizeof *notice};
     struct msghdr message = {
         .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
@@ -106,8 +106,14 @@ static int receive(struct tf_sandbox *sandbox, struct tf_notice *notice)
     if (got != (ssize_t)sizeof *notice)
         return -1;
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS && sandbox->diag_fd < 0)
+    if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+        return 1;
+    if (notice->kind == TF_NOTICE_READY) {
         memcpy(&sandbox->diag_fd, CMSG_DATA(header), sizeof sandbox->diag_fd);
+    } else {
+        sandbox->passed = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(sandbox->passed_fds, CMSG_DATA(header), sandbox->passed * sizeof(int));
+    }
     return 1;
 }
 

@@ -24,6 +24,8 @@ struct tf_sandbox {
     bool stopped; /* the supervisor is gone, or about to be */
     pid_t pid;
     int socket_fd, diag_fd;
+    int passed_fds[TF_SOCKETS_MAX]; /* came with TF_NOTICE_SOCKET, and have not been taken */
+    size_t passed;
     uint64_t stop_ns;
     uint32_t last_id;
     struct tf_expected *expected;

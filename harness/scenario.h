@@ -163,6 +163,34 @@ struct tf_signalling {
     int line, column;
 };
 
+/* ---- what steps put into the network: case_held.c, case_fill.c ---- */
+
+enum tf_queue { TF_QUEUE_ACCEPT, TF_QUEUE_SYN };
+
+struct tf_occupy {
+    char *port, *address; /* address NULL, here and below: 127.0.0.1 */
+    bool listen, reuseaddr;
+    uint64_t for_ns; /* 0, here and below: until a step or the case ends it */
+    uint64_t given;
+    int line, column;
+};
+
+struct tf_leave { /* a TIME_WAIT */
+    char *port, *peer, *address;
+    int first; /* enum tf_part: which end of the connection closes first */
+    bool reuseaddr;
+    uint64_t given;
+    int line, column;
+};
+
+struct tf_fill {
+    char *port, *address;
+    int queue; /* enum tf_queue */
+    uint64_t for_ns;
+    uint64_t given;
+    int line, column;
+};
+
 struct tf_step { /* exactly one of these is given */
     char **start, **stop, **restart;
     uint32_t start_count, stop_count, restart_count;
@@ -172,6 +200,10 @@ struct tf_step { /* exactly one of these is given */
     struct tf_arming *arm, *disarm;
     uint32_t arm_count, disarm_count;
     struct tf_net_pattern *expect_state;
+    struct tf_occupy *occupy;
+    struct tf_leave *time_wait;
+    struct tf_fill *fill;
+    char *vacate, *drain; /* ports */
     uint64_t pause_ns;
     uint64_t given;
     char *text; /* as the file has it, for reports */

@@ -132,7 +132,9 @@ static void append_node(struct snippet *snippet, const struct tf_node *node)
             append(snippet, ", ");
         if (each->key != NULL) {
             append(snippet, each->key->text);
-            append(snippet, ": ");
+            /* {port}, not {port: } */
+            if (each->length > 0 || !tf_node_is_null(each))
+                append(snippet, ": ");
         }
         append_node(snippet, each);
     }

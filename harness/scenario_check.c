@@ -9,6 +9,7 @@
 struct check {
     const struct tf_case *one;
     struct tf_error *error;
+    uint32_t step;    /* the one that is looked at */
     uint64_t started; /* by actor: a step so far, or the beginning, has started it */
 };
 
@@ -195,6 +196,45 @@ static int check_wait(const struct check *check, const struct tf_step *step, con
     return check_patterns(check, &check->one->actor[at], wait->event, 1);
 }
 
+/* Whether an earlier step holds this port, or fills a queue of it. */
+static bool was_held(const struct check *check, const char *port, bool occupied)
+{
+    for (uint32_t i = 0; i < check->step; i++) {
+        const struct tf_step *step = &check->one->steps[i];
+        const char *held = occupied && step->occupy != NULL  ? step->occupy->port
+                           : !occupied && step->fill != NULL ? step->fill->port
+                                                             : NULL;
+        if (held != NULL && strcmp(held, port) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* With cookies (ip-sysctl.rst, tcp_syncookies) a full queue of SYNs is no obstacle. */
+static bool without_cookies(const struct tf_case *one)
+{
+    for (uint32_t i = 0; i < one->sysctl_count; i++)
+        if (strcmp(one->sysctl[i].name, "net.ipv4.tcp_syncookies") == 0)
+            return strcmp(one->sysctl[i].value, "0") == 0;
+    return false;
+}
+
+static int check_held(const struct check *check, const struct tf_step *step)
+{
+    if (step->vacate != NULL && !was_held(check, step->vacate, true))
+        return REFUSE(check, step, "vacate: no step before it occupies %s", step->vacate);
+    if (step->drain != NULL && !was_held(check, step->drain, false))
+        return REFUSE(check, step, "drain: no step before it fills a queue of %s", step->drain);
+    if (step->time_wait != NULL && step->time_wait->peer != NULL &&
+        strcmp(step->time_wait->peer, step->time_wait->port) == 0)
+        return REFUSE(check, step->time_wait, "time_wait: the peer's port must be another");
+    if (step->fill != NULL && step->fill->queue == TF_QUEUE_SYN && !without_cookies(check->one))
+        return REFUSE(check, step->fill,
+                      "fill: a queue of SYNs is never full while there are SYN cookies; "
+                      "sandbox: {sysctl: {net.ipv4.tcp_syncookies: 0}} turns them off");
+    return 0;
+}
+
 static int check_step(struct check *check, const struct tf_step *step)
 {
     if (__builtin_popcountll(step->given) != 1)
@@ -207,7 +247,7 @@ static int check_step(struct check *check, const struct tf_step *step)
         check_running(check, step, step->restart, step->restart_count) != 0 ||
         check_arming(check, step->arm, step->arm_count) != 0 ||
         check_arming(check, step->disarm, step->disarm_count) != 0 ||
-        check_state(check, step->expect_state, false) != 0)
+        check_state(check, step->expect_state, false) != 0 || check_held(check, step) != 0)
         return -1;
     return step->wait != NULL ? check_wait(check, step, step->wait) : 0;
 }
@@ -224,8 +264,8 @@ static int check_steps(struct check *check)
             by_steps |= at >= 0 ? UINT64_C(1) << at : 0;
         }
     check->started = ~by_steps;
-    for (uint32_t i = 0; i < one->steps_count; i++)
-        if (check_step(check, &one->steps[i]) != 0)
+    for (check->step = 0; check->step < one->steps_count; check->step++)
+        if (check_step(check, &one->steps[check->step]) != 0)
             return -1;
     return 0;
 }

@@ -91,6 +91,29 @@ static const struct tf_key arming_keys[] = {
 };
 const struct tf_mapping tf_arming_shape = {"arm", "program", false, arming_keys};
 
+static const struct tf_key occupy_keys[] = {
+    {"port", tf_write_port, NULL, true},    {"address", tf_write_address, NULL, false},
+    {"listen", tf_write_flag, NULL, false}, {"reuseaddr", tf_write_flag, NULL, false},
+    {"for", tf_write_time, NULL, false},    {0},
+};
+const struct tf_mapping tf_occupy_shape = {"occupy", NULL, false, occupy_keys};
+
+static const struct tf_key time_wait_keys[] = {
+    {"port", tf_write_port, NULL, true},         {"peer", tf_write_port, NULL, false},
+    {"address", tf_write_loopback, NULL, false}, {"first", tf_write_part, NULL, false},
+    {"reuseaddr", tf_write_flag, NULL, false},   {0},
+};
+const struct tf_mapping tf_time_wait_shape = {"time_wait", NULL, false, time_wait_keys};
+
+static const struct tf_key fill_keys[] = {
+    {"port", tf_write_port, NULL, true},
+    {"address", tf_write_loopback, NULL, false},
+    {"queue", tf_write_queue, NULL, false},
+    {"for", tf_write_time, NULL, false},
+    {0},
+};
+const struct tf_mapping tf_fill_shape = {"fill", NULL, false, fill_keys};
+
 static const struct tf_key step_keys[] = {
     {"start", tf_write_names, NULL, false},
     {"wait", tf_write_map, &tf_wait_shape, false},
@@ -100,6 +123,11 @@ static const struct tf_key step_keys[] = {
     {"arm", tf_write_list, &tf_arming_shape, false},
     {"disarm", tf_write_list, &tf_arming_shape, false},
     {"expect_state", tf_write_map, &tf_state_shape, false},
+    {"occupy", tf_write_map, &tf_occupy_shape, false},
+    {"vacate", tf_write_port, NULL, false},
+    {"time_wait", tf_write_map, &tf_time_wait_shape, false},
+    {"fill", tf_write_map, &tf_fill_shape, false},
+    {"drain", tf_write_port, NULL, false},
     {"pause", tf_write_time, NULL, false},
     {0},
 };
@@ -141,19 +169,10 @@ static const struct tf_key file_keys[] = {
 const struct tf_mapping tf_file_shape = {"a scenario file", NULL, false, file_keys};
 
 const struct tf_mapping *const tf_mappings[] = {
-    &tf_file_shape,
-    &tf_case_shape,
-    &tf_actor_shape,
-    &tf_expect_shape,
-    &tf_step_shape,
-    &tf_wait_shape,
-    &tf_pattern_shape,
-    &tf_event_shape,
-    &tf_state_shape,
-    &tf_fault_shape,
-    &tf_arming_shape,
-    &tf_sandbox_shape,
-    NULL,
+    &tf_file_shape,   &tf_case_shape,      &tf_actor_shape,   &tf_expect_shape,
+    &tf_step_shape,   &tf_wait_shape,      &tf_pattern_shape, &tf_event_shape,
+    &tf_state_shape,  &tf_fault_shape,     &tf_arming_shape,  &tf_sandbox_shape,
+    &tf_occupy_shape, &tf_time_wait_shape, &tf_fill_shape,    NULL,
 };
 
 uint64_t tf_key_bit(const struct tf_mapping *shape, const char *name)

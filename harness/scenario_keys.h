@@ -35,7 +35,7 @@ struct tf_mapping {
 
 extern const struct tf_mapping tf_file_shape, tf_case_shape, tf_actor_shape, tf_expect_shape, tf_step_shape,
     tf_wait_shape, tf_pattern_shape, tf_event_shape, tf_state_shape, tf_fault_shape, tf_arming_shape,
-    tf_sandbox_shape;
+    tf_sandbox_shape, tf_occupy_shape, tf_time_wait_shape, tf_fill_shape;
 
 /* All of them; ends with NULL. */
 extern const struct tf_mapping *const tf_mappings[];
@@ -111,6 +111,9 @@ TF_WRITER(ordinal);
 TF_WRITER(port);
 TF_WRITER(states);
 TF_WRITER(signals);
+TF_WRITER(address);
+TF_WRITER(loopback);
+TF_WRITER(queue);
 TF_WRITER(rule_ref);
 /* scenario_canon.c */
 TF_WRITER(map);    /* a mapping of key->shape */

@@ -160,6 +160,35 @@ static const cyaml_schema_field_t signalling_fields[] = {
 };
 VALUE(signalling, tf_signalling, signalling_fields);
 
+static const cyaml_schema_field_t occupy_fields[] = {
+    STANDS(tf_occupy),
+    TEXT("port", tf_occupy, port),
+    TEXT("address", tf_occupy, address),
+    BOOL("listen", tf_occupy, listen),
+    BOOL("reuseaddr", tf_occupy, reuseaddr),
+    UINT("for", tf_occupy, for_ns),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t time_wait_fields[] = {
+    STANDS(tf_leave),
+    TEXT("port", tf_leave, port),
+    TEXT("peer", tf_leave, peer),
+    TEXT("address", tf_leave, address),
+    INT("first", tf_leave, first),
+    BOOL("reuseaddr", tf_leave, reuseaddr),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t fill_fields[] = {
+    STANDS(tf_fill),
+    TEXT("port", tf_fill, port),
+    TEXT("address", tf_fill, address),
+    INT("queue", tf_fill, queue),
+    UINT("for", tf_fill, for_ns),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t step_fields[] = {
     STANDS(tf_step),
     TEXT("text", tf_step, text),
@@ -171,6 +200,11 @@ static const cyaml_schema_field_t step_fields[] = {
     LIST("arm", tf_step, arm, &arming),
     LIST("disarm", tf_step, disarm, &arming),
     ONE("expect_state", tf_step, expect_state, state_fields),
+    ONE("occupy", tf_step, occupy, occupy_fields),
+    TEXT("vacate", tf_step, vacate),
+    ONE("time_wait", tf_step, time_wait, time_wait_fields),
+    ONE("fill", tf_step, fill, fill_fields),
+    TEXT("drain", tf_step, drain),
     UINT("pause", tf_step, pause_ns),
     CYAML_FIELD_END,
 };

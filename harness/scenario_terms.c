@@ -166,6 +166,44 @@ TF_WRITER(states)
     return 0;
 }
 
+TF_WRITER(queue)
+{
+    static const char *const words[] = {"accept", "syn", NULL};
+    if (tf_canon_scalar(canon, key, node, "accept or syn") != 0)
+        return -1;
+    for (int i = 0; words[i] != NULL; i++)
+        if (strcmp(node->text, words[i]) == 0) {
+            tf_canon_number(canon, key->name, TF_QUEUE_ACCEPT + i);
+            return 0;
+        }
+    return tf_canon_unknown(canon, node, "queue", words);
+}
+
+static int write_address(const struct tf_canon *canon, const struct tf_key *key, const struct tf_node *node,
+                         const char *const *words)
+{
+    if (tf_canon_scalar(canon, key, node, "an address") != 0)
+        return -1;
+    for (int i = 0; words[i] != NULL; i++)
+        if (strcmp(node->text, words[i]) == 0) {
+            tf_canon_text(canon, key->name, node->text);
+            return 0;
+        }
+    return tf_canon_unknown(canon, node, "address", words);
+}
+
+TF_WRITER(address)
+{
+    static const char *const words[] = {"127.0.0.1", "::1", "0.0.0.0", "::", NULL};
+    return write_address(canon, key, node, words);
+}
+
+TF_WRITER(loopback)
+{
+    static const char *const words[] = {"127.0.0.1", "::1", NULL};
+    return write_address(canon, key, node, words);
+}
+
 TF_WRITER(signals)
 {
     static const struct tf_key signal = {"signal", tf_write_signal, NULL, false};

@@ -129,7 +129,7 @@ TF_WRITER(part)
             tf_canon_number(canon, key->name, TF_PART_SERVER + i);
             return 0;
         }
-    return tf_canon_unknown(canon, node, "role", words);
+    return tf_canon_unknown(canon, node, key->name, words);
 }
 
 static int write_ready_text(const struct tf_canon *canon, const struct tf_node *entry)

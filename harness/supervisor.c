@@ -45,21 +45,7 @@ static uint64_t timeval_ns(struct timeval time)
 
 static void tell(const struct supervisor *self, const struct tf_notice *notice, int fd)
 {
-    char control[CMSG_SPACE(sizeof(int))] = {0};
-    struct iovec bytes = {(void *)notice, sizeof *notice};
-    struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
-    if (fd >= 0) {
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    }
-    /* A tool that is gone is noticed by the poll in the main loop. */
-    while (sendmsg(self->start->socket_fd, &message, MSG_NOSIGNAL) < 0 && errno == EINTR)
-        ;
+    tf_supervisor_tell(self->start->socket_fd, notice, &fd, fd >= 0);
 }
 
 static void reap(void *data)
@@ -302,6 +288,9 @@ static void handle(struct supervisor *self, const struct tf_request *request, co
                                    .group = self->start->interactive ? 0 : child->pid};
             tf_tree_kill(&tree, KILL_MS, reap, self);
         }
+        break;
+    case TF_REQUEST_SOCKET:
+        tf_supervisor_make_sockets(self->start->socket_fd, request);
         break;
     case TF_REQUEST_SYSCTL:
         write_sysctl(self, request);

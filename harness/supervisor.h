@@ -14,6 +14,7 @@ enum tf_request_kind {
     TF_REQUEST_SPAWN,  /* with the descriptors of struct tf_spawn */
     TF_REQUEST_SIGNAL, /* no answer */
     TF_REQUEST_KILL,   /* a program and everything below it; no answer */
+    TF_REQUEST_SOCKET, /* some for TCP; answered, and they come along */
     TF_REQUEST_SYSCTL,
     TF_REQUEST_HANDS, /* with a segment's descriptor: starts the second hand for it */
     TF_REQUEST_STOP,  /* everything; the supervisor ends after the answer */
@@ -23,6 +24,7 @@ struct tf_request {
     uint32_t kind;
     uint32_t id; /* of the program, from 1: the tool chooses it */
     int32_t signal;
+    int32_t family, count;      /* TF_REQUEST_SOCKET: AF_INET, AF_INET6; 1..TF_SOCKETS_MAX */
     bool group;                 /* TF_REQUEST_SIGNAL: to the process group that it leads */
     bool has_std[3];            /* TF_REQUEST_SPAWN: which of 0, 1, 2 are sent along */
     char name[128], value[128]; /* TF_REQUEST_SYSCTL */
@@ -39,6 +41,8 @@ struct tf_spawn {
 enum tf_notice_kind {
     TF_NOTICE_READY,   /* once, first; with a NETLINK_SOCK_DIAG socket where there is one */
     TF_NOTICE_SPAWNED, /* answers TF_REQUEST_SPAWN */
+    TF_NOTICE_SOCKET,  /* with the sockets, unless it says failed */
+    TF_NOTICE_PASSED,  /* after it: the supervisor's own descriptors are closed */
     TF_NOTICE_SYSCTL,
     TF_NOTICE_HANDS,
     TF_NOTICE_STOPPED,
@@ -67,6 +71,11 @@ struct tf_supervisor_start {
 
 /* The supervisor, in a fresh fork of the tool. */
 _Noreturn void tf_supervisor_main(const struct tf_supervisor_start *start);
+
+/* Sends a notice, with so many (TF_SOCKETS_MAX at the most) descriptors. */
+void tf_supervisor_tell(int socket_fd, const struct tf_notice *notice, const int *fds, size_t count);
+/* Answers TF_REQUEST_SOCKET. */
+void tf_supervisor_make_sockets(int socket_fd, const struct tf_request *request);
 
 /* ---- the tool's side, sandbox.c, for launch.c ---- */
 

@@ -2,9 +2,11 @@
 #include "unit.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -150,6 +152,90 @@ static void the_same_port_in_two_sandboxes(void)
     tf_unit_close(&run[0]);
 }
 
+static uint64_t network_of(int fd)
+{
+    uint64_t cookie = 0;
+    socklen_t length = sizeof cookie;
+    CU_ASSERT_EQUAL(getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length), 0);
+    return cookie;
+}
+
+static void a_socket_belongs_to_the_sandbox(void)
+{
+    static const enum tf_sandbox_kind kinds[] = {TF_SANDBOX_HOST, TF_SANDBOX_PRIVATE};
+    int own = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (int i = 0; i < 2; i++) {
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+        socklen_t length = sizeof address;
+        struct tf_unit_run run;
+        if (tf_unit_open(&run, kinds[i]))
+            continue;
+        int fd = -1, got = tf_sandbox_sockets(run.sandbox, AF_INET, &fd, 1, &run.error);
+        TF_CHECK(got == 0, "%s", run.error.text);
+        CU_ASSERT_EQUAL(fcntl(fd, F_GETFD), FD_CLOEXEC);
+        CU_ASSERT(fcntl(fd, F_GETFL) & O_NONBLOCK);
+        CU_ASSERT_EQUAL(bind(fd, (struct sockaddr *)&address, length), 0);
+        CU_ASSERT_EQUAL(listen(fd, 1), 0);
+        CU_ASSERT_EQUAL(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+        uint16_t port = ntohs(address.sin_port);
+        CU_ASSERT_EQUAL(tf_net_listening(run.sandbox, port, NULL), 1);
+        CU_ASSERT_EQUAL(network_of(fd) == network_of(own), kinds[i] == TF_SANDBOX_HOST);
+        close(fd);
+        CU_ASSERT_EQUAL(tf_net_listening(run.sandbox, port, NULL), 0);
+        CU_ASSERT_EQUAL(tf_sandbox_sockets(run.sandbox, 12345, &fd, 1, &run.error), -1);
+        TF_SAME(run.error.text, "socket: Address family not supported by protocol");
+        tf_unit_close(&run);
+    }
+    close(own);
+}
+
+/* The lowest number that is free. */
+static int next_fd(void)
+{
+    int fd = dup(0);
+    close(fd);
+    return fd;
+}
+
+static void sockets_beyond_the_limit_are_an_error_and_none_is_left(void)
+{
+    struct rlimit limit, less;
+    struct tf_unit_run run;
+    int fds[TF_SOCKETS_MAX], first;
+    if (tf_unit_open(&run, TF_SANDBOX_HOST))
+        return;
+    first = next_fd();
+    getrlimit(RLIMIT_NOFILE, &limit);
+    less = (struct rlimit){.rlim_cur = (rlim_t)first + 5, .rlim_max = limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &less);
+    int refused = tf_sandbox_sockets(run.sandbox, AF_INET, fds, TF_SOCKETS_MAX, &run.error);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    CU_ASSERT_EQUAL(refused, -1);
+    TF_SAME(run.error.text, "socket: Too many open files");
+    CU_ASSERT_EQUAL(next_fd(), first);
+    CU_ASSERT_EQUAL(tf_sandbox_sockets(run.sandbox, AF_INET6, fds, TF_SOCKETS_MAX, &run.error), 0);
+    CU_ASSERT_EQUAL(next_fd(), first + TF_SOCKETS_MAX);
+    for (int i = 0; i < TF_SOCKETS_MAX; i++)
+        close(fds[i]);
+    tf_unit_close(&run);
+}
+
+static void counters_are_the_network_s_own(void)
+{
+    struct tf_unit_run run;
+    struct tf_error error;
+    uint64_t here = 0, inside = 1;
+    CU_ASSERT_EQUAL(tf_net_counter(NULL, "ListenDrops", &here, &error), 0);
+    CU_ASSERT_EQUAL(tf_net_counter(NULL, "InOctets", &here, &error), 0); /* of the second pair of lines */
+    CU_ASSERT_EQUAL(tf_net_counter(NULL, "ListenDrop", &here, &error), -1);
+    TF_SAME(error.text, "/proc/net/netstat has no ListenDrop");
+    if (tf_unit_open(&run, TF_SANDBOX_PRIVATE))
+        return;
+    CU_ASSERT_EQUAL(tf_net_counter(run.sandbox, "ListenDrops", &inside, &error), 0);
+    CU_ASSERT_EQUAL(inside, 0);
+    tf_unit_close(&run);
+}
+
 static void a_sysctl_is_set_inside_only(void)
 {
     struct tf_unit_run run;
@@ -259,6 +345,9 @@ static void reserved_ports_are_free_and_differ(void)
 TF_SUITE(sandbox, TF_TEST(a_listener_is_seen_and_its_end), TF_TEST(states_are_those_of_the_kernel),
          TF_TEST(mapped_addresses_are_ipv4), TF_TEST(states_have_names),
          TF_TEST(loopback_is_up_in_a_private_network), TF_TEST(the_same_port_in_two_sandboxes),
-         TF_TEST(a_sysctl_is_set_inside_only), TF_TEST(programs_see_their_own_processes_only),
+         TF_TEST(a_socket_belongs_to_the_sandbox),
+         TF_TEST(sockets_beyond_the_limit_are_an_error_and_none_is_left),
+         TF_TEST(counters_are_the_network_s_own), TF_TEST(a_sysctl_is_set_inside_only),
+         TF_TEST(programs_see_their_own_processes_only),
          TF_TEST(an_ordinary_user_keeps_the_id_and_has_no_capability), TF_TEST(the_probe_is_consistent),
          TF_TEST(reserved_ports_are_free_and_differ))

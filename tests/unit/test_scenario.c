@@ -199,6 +199,42 @@ static void steps_are_taken_in_all_their_forms(void)
     tf_scenario_free(s);
 }
 
+static void steps_that_hold_ports_are_taken_in_all_their_forms(void)
+{
+    struct tf_scenario *s =
+        parse("server: x\n"
+              "sandbox: {sysctl: {net.ipv4.tcp_syncookies: 0}}\n"
+              "steps:\n"
+              "- occupy: {port: {port}}\n"
+              "- occupy: {port: 80, address: '::', listen: true, reuseaddr: true, for: 2s}\n"
+              "- vacate: {port}\n"
+              "- time_wait: {port: '{port:a}'}\n"
+              "- time_wait: {port: 80, peer: {port}, address: '::1', first: client, "
+              "reuseaddr: true}\n"
+              "- fill: {port: {port}}\n"
+              "- fill: {port: 80, address: '::1', queue: syn, for: 1s}\n"
+              "- drain: 80\n");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    const struct tf_step *steps = s->cases[0].steps;
+    const struct tf_occupy *plain = steps[0].occupy, *full = steps[1].occupy;
+    TF_SAME(plain->port, "{port}");
+    CU_ASSERT(plain->address == NULL && !plain->listen && !plain->reuseaddr && plain->for_ns == 0);
+    TF_SAME(full->port, "80");
+    TF_SAME(full->address, "::");
+    CU_ASSERT(full->listen && full->reuseaddr && full->for_ns == 2 * TF_SECOND_NS);
+    TF_SAME(steps[2].vacate, "{port}");
+    TF_SAME(steps[3].time_wait->port, "{port:a}");
+    CU_ASSERT(steps[3].time_wait->peer == NULL && steps[3].time_wait->first != TF_PART_CLIENT);
+    TF_SAME(steps[4].time_wait->peer, "{port}");
+    CU_ASSERT(steps[4].time_wait->first == TF_PART_CLIENT && steps[4].time_wait->reuseaddr);
+    CU_ASSERT(steps[5].fill->queue == TF_QUEUE_ACCEPT && steps[6].fill->queue == TF_QUEUE_SYN);
+    TF_SAME(steps[6].fill->address, "::1");
+    TF_SAME(steps[7].drain, "80");
+    TF_SAME(steps[1].text, "{occupy: {port: 80, address: ::, listen: true, reuseaddr: true, for: 2s}}");
+    TF_SAME(steps[2].text, "{vacate: {port}}");
+    tf_scenario_free(s);
+}
+
 static void braces_and_slashes_are_literal_where_said(void)
 {
     struct tf_scenario *s;
@@ -293,6 +329,8 @@ static void ranges_are_read_and_written(void)
 TF_SUITE(scenario, TF_TEST(defaults_are_those_of_the_manual), TF_TEST(roles_follow_from_names),
          TF_TEST(words_are_split_as_a_shell_does), TF_TEST(a_case_inherits_the_file),
          TF_TEST(a_case_replaces_what_it_gives), TF_TEST(patterns_hold_numbers_not_names),
-         TF_TEST(steps_are_taken_in_all_their_forms), TF_TEST(braces_and_slashes_are_literal_where_said),
-         TF_TEST(what_reports_quote_is_bounded), TF_TEST(substitutions_are_replaced),
-         TF_TEST(expressions_that_would_grow_too_large_are_refused), TF_TEST(ranges_are_read_and_written))
+         TF_TEST(steps_are_taken_in_all_their_forms),
+         TF_TEST(steps_that_hold_ports_are_taken_in_all_their_forms),
+         TF_TEST(braces_and_slashes_are_literal_where_said), TF_TEST(what_reports_quote_is_bounded),
+         TF_TEST(substitutions_are_replaced), TF_TEST(expressions_that_would_grow_too_large_are_refused),
+         TF_TEST(ranges_are_read_and_written))

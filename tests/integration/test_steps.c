@@ -1,0 +1,138 @@
+/* Steps that put real sockets into the network: what they make real, in a network
+ * namespace and on the host, and what they say when they cannot. */
+#include "check.h"
+#include "place.h"
+#include "suite.h"
+
+#include <stdio.h>
+
+#define SERVER "server: \"{fixtures}/echo-good -p {port}\"\n"
+#define CLIENT "client: \"{fixtures}/half-close-client -p {port} -t 1000\"\n"
+#define RUN(...) it_run(&(struct it_command){.argv = ARGV(it_built("tcpfault"), "run", __VA_ARGS__)})
+
+static const char *scenario(const char *text)
+{
+    return it_file("steps.yaml", text);
+}
+
+/* ---- what they cannot do is nobody's success ---- */
+
+static void what_cannot_be_brought_about_is_3_with_the_reason(void)
+{
+    static const struct {
+        const char *steps, *sandbox, *reason;
+    } wrong[] = {
+        {"occupy: {port: {port}}", "", "bind: Address already in use"},
+        {"occupy: {port: {port}, address: '::', listen: true}", "", "bind: Address already in use"},
+        {"time_wait: {port: {port}}", "", "bind: Address already in use"},
+        {"time_wait: {port: {port:x}, peer: {port}}", "", "the peer's port: Address already in use"},
+        {"time_wait: {port: {port:x}}", "net.ipv4.tcp_max_tw_buckets: 0", "no FIN_WAIT2 came of it"},
+        {"fill: {port: {port:x}}", "", "nothing listens there"},
+        {"fill: {port: {port}, address: '::1'}", "", "nothing listens there"},
+        {"fill: {port: {port}}", "", "the server accepts what comes"},
+        {"fill: {port: {port:x}, queue: syn}", "net.ipv4.tcp_syncookies: 0", "nothing listens there"},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        const char *sysctl = *wrong[i].sandbox ? it_text("sandbox: {sysctl: {%s}}\n", wrong[i].sandbox) : "";
+        const char *file =
+            scenario(it_text(SERVER "client: 'true'\ntimeout: 8s\n%ssteps:\n- %s\n", sysctl, wrong[i].steps));
+        struct it_child *run = RUN(file);
+        CHECK_EXIT(run, 3);
+        CHECK_HAS(run->out, "BROKEN steps");
+        CHECK_HAS(run->out, it_text("expected  {%.8s", wrong[i].steps));
+        CHECK_HAS(run->out, it_text("got       %s", wrong[i].reason));
+    }
+}
+
+static void queues_differ_by_the_address(void)
+{
+    /* The one on 127.0.0.1 is full, the one on ::1 is another. */
+    struct it_child *run = RUN(scenario("timeout: 8s\nprograms:\n"
+                                        "  server: \"{fixtures}/echo-good -p {port}\"\n"
+                                        "  server6: \"{fixtures}/echo-good -6 -p {port}\"\n"
+                                        "  client: \"{fixtures}/half-close-client -6 -p {port} -t 1000\"\n"
+                                        "steps:\n- signal: {server: STOP}\n- fill: {port: {port}}\n"
+                                        "- start: client\n- wait: {exit: client}\n- signal: {server: CONT}\n"
+                                        "expect: {client: {exit: 0}}\n"));
+    CHECK_EXIT(run, 0);
+}
+
+/* ---- on the host ---- */
+
+static void ports_are_held_on_the_host_too(void)
+{
+    struct it_child *run =
+        RUN("--host",
+            scenario(
+                "timeout: 8s\n" SERVER CLIENT "cases:\n"
+                "- name: held\n"
+                "  steps: [occupy: {port: {port}}, start: server, start: client]\n"
+                "  expect: {server: {exit: 1, stderr: in use}, client: {exit: 1, stderr: refused}}\n"
+                "- name: left\n"
+                "  steps: [time_wait: {port: {port}}, start: server, start: client]\n"
+                "  expect: {server: {exit: 1, stderr: in use}, client: {exit: 1, stderr: refused}}\n"
+                "- name: left by the client\n"
+                "  steps: [time_wait: {port: {port}, first: client}, start: server, start: client]\n"
+                "- name: full\n"
+                "  steps: [signal: {server: STOP}, fill: {port: {port}}, start: client, wait: {exit: client},"
+                " drain: {port}, signal: {server: CONT}]\n"
+                "  expect: {client: {exit: 1, stderr: timed out}}\n"));
+    CHECK_EXIT(run, 0);
+    CHECK_HAS(run->out, "4 cases: 4 ok");
+}
+
+static void what_takes_a_network_of_its_own_is_skipped_on_the_host(void)
+{
+    struct it_child *run =
+        RUN("--host", scenario("client: 'true'\nallow_unfired: true\ncases:\n"
+                               "- name: opens\n"
+                               "  steps: [occupy: {port: {port}, address: '::', listen: true}]\n"
+                               "- name: only holds\n"
+                               "  steps: [occupy: {port: {port}, address: '::'}]\n"
+                               "- name: loses a FIN\n"
+                               "  client: {faults: 'shutdown:drop=1s:peer=:{port}'}\n"));
+    CHECK_EXIT(run, 0);
+    CHECK_HAS(run->out,
+              "skip   steps: opens: {occupy: {port: {port}, address: ::, listen: true}}, which is for "
+              "a network namespace only: --host");
+    CHECK_HAS(run->out, "skip   steps: loses a FIN: its fault shutdown:drop=1s:peer=:{port} needs a network "
+                        "namespace: --host");
+    CHECK_HAS(run->out, "3 cases: 1 ok, 2 skipped");
+}
+
+/* ---- their end ---- */
+
+/* Left alone, the half-open connections would end here after 6 s, and begin anew with
+ * the retransmission of their SYNs at 7 s. */
+static void a_full_queue_stays_full_until_it_is_drained(void)
+{
+    struct it_child *run = it_run(&(struct it_command){
+        .argv = ARGV(it_built("tcpfault"), "run",
+                     scenario("timeout: 20s\nsandbox: {sysctl: {net.ipv4.tcp_syncookies: 0,"
+                              " net.ipv4.tcp_synack_retries: 0}}\n" SERVER
+                              "client: \"{fixtures}/half-close-client -p {port} -t 400\"\n"
+                              "steps:\n- fill: {queue: syn, port: {port}}\n- pause: 6500ms\n"
+                              "- start: client\n- wait: {exit: client}\n"
+                              "- expect_state: {port: {port}, state: SYN_RECV, count: 129, within: 1s}\n"
+                              "- drain: {port}\n"
+                              "- expect_state: {port: {port}, state: SYN_RECV, count: 0}\n"
+                              "expect: {client: {exit: 1, stderr: timed out}}\n")),
+        .deadline_s = 30});
+    CHECK(run->exit == 0 || strstr(run->out, "skip"));
+}
+
+static void what_lasts_for_a_time_ends_by_itself(void)
+{
+    struct it_child *run =
+        RUN(scenario("timeout: 8s\nclient: 'true'\nsteps:\n"
+                     "- occupy: {port: {port}, listen: true, for: 200ms}\n"
+                     "- expect_state: {port: {port}, state: LISTEN, count: 1}\n"
+                     "- wait: {gone: {port: {port}, state: LISTEN}, within: 2s}\n- vacate: {port}\n"
+                     "- occupy: {port: {port}, listen: true}\n- vacate: {port}\n"
+                     "- expect_state: {port: {port}, state: LISTEN, count: 0}\n"));
+    CHECK_EXIT(run, 0);
+}
+
+IT_SUITE(steps, TEST(what_cannot_be_brought_about_is_3_with_the_reason), TEST(queues_differ_by_the_address),
+         TEST(ports_are_held_on_the_host_too), TEST(what_takes_a_network_of_its_own_is_skipped_on_the_host),
+         TEST(a_full_queue_stays_full_until_it_is_drained), TEST(what_lasts_for_a_time_ends_by_itself))
