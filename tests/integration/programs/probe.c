@@ -195,15 +195,6 @@ static long make_busy(void)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -1 : prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
-/* A vfork child's descriptors are its own, its memory is not. */
-static void close_in_vfork_child(int fd)
-{
-    pid_t child = vfork();
-    if (child == 0)
-        _exit(close(fd));
-    waitpid(child, NULL, 0);
-}
-
 /* What only makes something; silent where it worked. */
 static bool prepare(struct step *step)
 {
