@@ -58,10 +58,24 @@ static long connect_refused(const struct tf_call *call)
     return result == -ECONNREFUSED || result == -EINPROGRESS ? result : 1;
 }
 
-/* Failures that a non-blocking connect learns of later, through SO_ERROR. */
+/* What comes after the SYN has gone out: a non-blocking connect learns of it later,
+ * through SO_ERROR. */
 static bool comes_later(int error)
 {
     return error == ECONNREFUSED || error == ETIMEDOUT || error == ECONNRESET;
+}
+
+/* Both leave the connection to be made in the background. Not by SO_SNDTIMEO: a
+ * connection that is made at once would have been reported already, and the next
+ * connect, which reports it once, would say EISCONN (__inet_stream_connect). */
+static long connect_in_background(const struct tf_call *call)
+{
+    long flags = tf_sys(SYS_fcntl, call->fd, F_GETFL);
+
+    tf_sys(SYS_fcntl, call->fd, F_SETFL, flags | O_NONBLOCK);
+    long result = tf_sys(SYS_connect, call->arg[0], call->arg[1], call->arg[2]);
+    tf_sys(SYS_fcntl, call->fd, F_SETFL, flags);
+    return result;
 }
 
 static long error_connect(struct tf_call *call)
@@ -69,13 +83,7 @@ static long error_connect(struct tf_call *call)
     int error = call->effect.error;
 
     if (error == EINPROGRESS || (error == EINTR && !call->nonblocking)) {
-        /* Both leave the connection to be made in the background. */
-        struct timeval kept = {0, 0}, soon = {0, 1};
-        socklen_t length = sizeof kept;
-        tf_sys(SYS_getsockopt, call->fd, SOL_SOCKET, SO_SNDTIMEO, &kept, &length);
-        tf_sys(SYS_setsockopt, call->fd, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof soon);
-        long result = tf_perform(call->id, call->arg);
-        tf_sys(SYS_setsockopt, call->fd, SOL_SOCKET, SO_SNDTIMEO, &kept, sizeof kept);
+        long result = connect_in_background(call);
         if (result < 0 && result != -EINPROGRESS) {
             call->fired = false;
             call->reason = TF_REASON_call_failed;
@@ -83,7 +91,7 @@ static long error_connect(struct tf_call *call)
         }
         return -error;
     }
-    if (error == ECONNREFUSED || (call->nonblocking && comes_later(error))) {
+    if (comes_later(error)) { /* a blocking one leaves the same behind, too */
         long result = connect_refused(call);
         if (result == -EINPROGRESS && error != ECONNREFUSED) {
             call->socket->pending_error = error;
