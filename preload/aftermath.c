@@ -10,7 +10,8 @@
 
 /* What a socket that is disconnected, and may connect anew, has behind it. */
 enum {
-    CLEARED = TF_LATCH_EOF | TF_LATCH_FIN_TOLD | TF_LATCH_GONE | TF_LATCH_CONNECTING | TF_LATCH_DISCONNECTING
+    CLEARED = TF_LATCH_EOF | TF_LATCH_FIN_TOLD | TF_LATCH_GONE | TF_LATCH_CONNECTING |
+              TF_LATCH_DISCONNECTING | TF_LATCH_SOFT_ERROR
 };
 
 static bool has(const struct tf_call *call, uint32_t latches)
@@ -151,6 +152,8 @@ static bool asks(const struct tf_call *call, long result, int level, int name)
            call->arg[4] && *(socklen_t *)call->arg[4] >= sizeof(int);
 }
 
+/* What the network said of the peer is a soft error, too, which SO_ERROR takes when
+ * there is no other (sk_getsockopt: sk_err_soft). */
 static void asked_for_error(struct tf_call *call, long *result)
 {
     if (!asks(call, *result, SOL_SOCKET, SO_ERROR))
@@ -158,6 +161,10 @@ static void asked_for_error(struct tf_call *call, long *result)
     int *error = (int *)call->arg[3];
     if (*error == (has(call, TF_LATCH_CONNECT_FAILS) ? ECONNREFUSED : ECONNRESET))
         *error = call->socket->pending_error;
+    else if (*error == 0 && has(call, TF_LATCH_SOFT_ERROR)) {
+        *error = call->socket->pending_error;
+        atomic_fetch_and(&call->socket->latches, ~(uint32_t)TF_LATCH_SOFT_ERROR);
+    }
 }
 
 static void asked_for_info(struct tf_call *call, long *result)

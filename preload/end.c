@@ -109,7 +109,10 @@ enum tf_reason tf_end_connection(struct tf_call *call, enum tf_end end, int erro
     } else {
         tf_sys(SYS_shutdown, call->fd, SHUT_RDWR); /* ENOTCONN, but it sets the flags that poll reads */
     }
-    if (end == TF_END_QUIET)
+    if (end == TF_END_QUIET) {
         sign(call->fd, &key, false);
+        if (reason == TF_REASON_none)
+            atomic_fetch_or(&socket->latches, TF_LATCH_SOFT_ERROR);
+    }
     return reason;
 }

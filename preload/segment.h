@@ -122,6 +122,7 @@ enum tf_latch {
     TF_LATCH_CONNECT_LATE = 1 << 7,  /* connected, but nobody knows before the hold ends */
     TF_LATCH_SYN_LOST = 1 << 8,      /* drop has struck the connect that is going on */
     TF_LATCH_IN_LOST = 1 << 9,       /* what is queued never arrived */
+    TF_LATCH_SOFT_ERROR = 1 << 10,   /* with GONE: SO_ERROR has pending_error once more */
 };
 
 /* The second hand: the harness's process beside the programs (hands.h), which
