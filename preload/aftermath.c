@@ -90,6 +90,14 @@ static bool listen_again(struct tf_call *call, long *result)
     return true;
 }
 
+/* Both ends have sent their FIN, as far as the program can tell: the socket has no
+ * connection any more. */
+static bool both_closed(struct tf_call *call, long *result)
+{
+    *result = -ENOTCONN;
+    return tf_connection_state(call->fd) == TCP_FIN_WAIT2;
+}
+
 /* Disconnecting gives up the address; a RST does not. */
 static bool name_kept(struct tf_call *call, long *result)
 {
@@ -178,6 +186,20 @@ static void asked_for_info(struct tf_call *call, long *result)
     }
 }
 
+/* The state that the FIN would have led to; a connection that both ends have closed
+ * is in nobody's descriptor any more (tcp_time_wait). */
+static void asked_for_state(struct tf_call *call, long *result)
+{
+    static const uint8_t after_fin[] = {
+        [TCP_ESTABLISHED] = TCP_CLOSE_WAIT, [TCP_FIN_WAIT1] = TCP_LAST_ACK, [TCP_FIN_WAIT2] = TCP_CLOSE};
+
+    if (asks(call, *result, IPPROTO_TCP, TCP_INFO)) {
+        uint8_t *state = (uint8_t *)call->arg[3];
+        if (*state < sizeof after_fin && after_fin[*state])
+            *state = after_fin[*state];
+    }
+}
+
 static void asked_for_queue(struct tf_call *call, long *result)
 {
     if (*result == 0 && call->arg[1] == TIOCOUTQ)
@@ -211,7 +233,8 @@ static const struct {
 } instead[] = {
     {TF_LATCH_GONE, IN, end_of_stream},         {TF_LATCH_EOF, IN, eof_again},
     {TF_LATCH_GONE, TF_connect, connect_again}, {TF_LATCH_GONE, TF_listen, listen_again},
-    {TF_LATCH_GONE, TF_getsockname, name_kept},
+    {TF_LATCH_GONE, TF_getsockname, name_kept}, {TF_LATCH_EOF, TF_getpeername, both_closed},
+    {TF_LATCH_EOF, TF_shutdown, both_closed},
 };
 
 static const struct {
@@ -227,6 +250,7 @@ static const struct {
     {TF_LATCH_GONE, TF_getsockopt, asked_for_error},
     {TF_LATCH_GONE, TF_getsockopt, asked_for_info},
     {TF_LATCH_GONE, TF_ioctl, asked_for_queue},
+    {TF_LATCH_EOF, TF_getsockopt, asked_for_state},
     {TF_LATCH_CONNECT_FAILS, TF_getsockopt, asked_for_error},
     {TF_LATCH_CONNECT_FAILS, ANY_CALL, connect_failed},
     {TF_LATCH_IGNORED, TF_getsockopt, option_ignored},

@@ -148,6 +148,8 @@ uint64_t tf_segment_keeps(const struct tf_rule *rule)
                  TF_BIT(TF_getpeername);
     if (rule->selects & TF_SELECT_BYTES || rule->per == TF_PER_CONNECTION || has(rule, 1u << TF_EFFECT_eof))
         calls |= moving;
+    if (has(rule, 1u << TF_EFFECT_eof))
+        calls |= TF_BIT(TF_getpeername);
     if (has(rule, 1u << TF_EFFECT_eof | 1u << TF_EFFECT_ignore) ||
         (has(rule, 1u << TF_EFFECT_error) && rule->calls & TF_BIT(TF_connect)))
         calls |= moving | asking;
