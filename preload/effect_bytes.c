@@ -1,6 +1,7 @@
 /* short and corrupt: how many of the bytes move, and in which state. */
 #include "effect.h"
 #include "io.h"
+#include "readiness.h"
 #include "socket.h"
 
 #include <netinet/tcp.h>
@@ -12,6 +13,10 @@
 
 void tf_owe_an_edge(const struct tf_call *call)
 {
+    if (tf_call_info[call->id].class == TF_CLASS_ACCEPT) { /* no option wakes a listener's waiters */
+        tf_readiness_again(call->fd);
+        return;
+    }
     /* Setting either option, to whatever value, wakes who waits
      * (tcp_set_rcvlowat, do_tcp_setsockopt in the kernel's net/ipv4/tcp.c). */
     bool in = tf_call_info[call->id].class == TF_CLASS_IN;

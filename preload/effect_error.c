@@ -110,6 +110,8 @@ static long error_accept(struct tf_call *call)
     int error = call->effect.error;
     struct linger none = {1, 0};
 
+    if (error == EAGAIN && call->nonblocking)
+        tf_owe_an_edge(call);
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM || error == EAGAIN ||
         error == EINTR)
         return -error;

@@ -134,6 +134,28 @@ void tf_readiness_show(int fd, unsigned sides)
             apply(&set[way], sides);
 }
 
+void tf_readiness_again(int fd)
+{
+    struct registration *set = set_of(fd);
+    uint64_t mask;
+
+    if (!tf_lock_enter(&tf_later_lock, true, &mask))
+        return;
+    for (int way = 0; way < WAYS; way++) {
+        const struct registration *entry = &set[way];
+        if (!entry->cookie || entry->fd != fd || entry->hidden || !(entry->events & EPOLLET) ||
+            oneshot_disarmed(entry))
+            continue;
+        if (entry->events & EPOLLEXCLUSIVE) {
+            control(entry->epfd, EPOLL_CTL_DEL, fd, 0, 0);
+            control(entry->epfd, EPOLL_CTL_ADD, fd, entry->events, entry->data);
+        } else {
+            control(entry->epfd, EPOLL_CTL_MOD, fd, entry->events, entry->data);
+        }
+    }
+    tf_lock_leave(&tf_later_lock, mask);
+}
+
 /* ---- epoll_ctl ---- */
 
 static void keep(int epfd, int fd, uint64_t cookie, const struct epoll_event *event)

@@ -24,6 +24,9 @@ void tf_readiness_show(int fd, unsigned sides);
 
 /* ---- not under it ---- */
 
+/* Reports what is ready on fd anew to this process's edge-triggered epolls. */
+void tf_readiness_again(int fd);
+
 /* poll, select and their kin on sockets, some of which may be held. */
 long tf_readiness_wait(struct tf_call *call);
 
