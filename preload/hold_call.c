@@ -132,7 +132,8 @@ uint64_t tf_hold_room(const struct tf_call *call)
     return to - position;
 }
 
-/* FIONREAD counts what has arrived; a connection that is late is in SYN_SENT. */
+/* FIONREAD counts what has arrived; a connection that is late is in SYN_SENT; the
+ * option by which bytes are hidden is not the program's. */
 static void correct(const struct tf_call *call)
 {
     uint64_t until, position = atomic_load(&call->socket->bytes_in);
@@ -146,6 +147,11 @@ static void correct(const struct tf_call *call)
     } else if (call->id == TF_getsockopt && late && call->arg[1] == IPPROTO_TCP && call->arg[2] == TCP_INFO &&
                *(socklen_t *)call->arg[4] > 0 && tf_hold_is(call->socket, TF_SIDE_OUT, call->fd, &until)) {
         *(uint8_t *)call->arg[3] = TCP_SYN_SENT; /* tcpi_state, the first byte */
+    } else if (call->id == TF_getsockopt && call->arg[1] == SOL_SOCKET && call->arg[2] == SO_RCVLOWAT &&
+               *(socklen_t *)call->arg[4] >= sizeof(int)) {
+        int before = atomic_load(&call->socket->hold[TF_SIDE_IN].lowat);
+        if (before) /* what hides the bytes is ours */
+            *(int *)call->arg[3] = before;
     }
 }
 
