@@ -63,6 +63,7 @@ INTEGRATION_O = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/integration/*.c))
 FIXTURES = $(patsubst fixtures/%.c,$(BUILD)/fixtures/%,$(wildcard fixtures/*.c))
 PROGRAMS = $(patsubst tests/integration/programs/%.c,$(BUILD)/tests/programs/%, \
 	$(wildcard tests/integration/programs/*.c))
+FIDELITY = $(BUILD)/tests/fidelity/subject $(BUILD)/tests/fidelity/peer
 BENCH = $(BUILD)/tests/bench/calls $(BUILD)/tests/bench/passthrough.so
 FUZZ = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -80,7 +81,7 @@ demo: ## install what is missing (root), build, run the example suites
 test: ## the same, then everything but sanitizers, fuzzing and the benchmark
 	@tests/setup.sh --install test
 	@$(MAKE) --no-print-directory $(PARALLEL) all test-programs
-	@BUILD=$(BUILD) JOBS=$(JOBS) tests/stages.sh unit integration scenarios lint
+	@BUILD=$(BUILD) JOBS=$(JOBS) tests/stages.sh unit integration scenarios fidelity lint
 
 ci: ## what make test leaves out: sanitizers, clang, fuzzing, benchmark, another user
 	@tests/setup.sh --install test
@@ -96,7 +97,13 @@ integration: ready all $(PROGRAMS) $(BUILD)/tests/integration/integration ## CUn
 ready:
 	@tests/setup.sh test
 
-test-programs: $(PROGRAMS) $(BUILD)/tests/unit/unit $(BUILD)/tests/integration/integration
+test-programs: $(PROGRAMS) $(FIDELITY) $(BUILD)/tests/unit/unit $(BUILD)/tests/integration/integration
+
+fidelity: ready tool $(FIDELITY) ## injected faults beside real ones: is everything that can be seen the same?
+	@/usr/bin/python3 tests/fidelity/fidelity.py $(BUILD)
+
+fidelity-update: ready tool $(FIDELITY) ## the same, and write its table, tests/fidelity/FIDELITY.md
+	@/usr/bin/python3 tests/fidelity/fidelity.py --update $(BUILD)
 
 fuzz: ready $(FUZZ) ## each parser under libFuzzer, FUZZ_SECONDS each
 	@for target in $(FUZZ); do \
@@ -141,8 +148,8 @@ help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r target about; do printf '  %-14s %s\n' "$$target" "$$about"; done
 
-.PHONY: all tool fixtures demo test ci ready unit integration test-programs fuzz bench bench-check bench-late \
-	lint format install uninstall clean help FORCE
+.PHONY: all tool fixtures demo test ci ready unit integration test-programs fidelity fidelity-update fuzz \
+	bench bench-check bench-late lint format install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -195,6 +202,18 @@ $(BUILD)/tests/programs/%: tests/integration/programs/%.c $(BUILD)/flags
 	$(call run,CC)cc=$$(sed -n '1,2s|^/\* cc: \(.*\) \*/$$|\1|p' $<); \
 		$${cc:-$(CC)} $(STD) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread \
 		$$(sed -n '1,2s|^/\* cflags: \(.*\) \*/$$|\1|p' $<)
+
+# The two ends of the fidelity suite. The peer is static: no library gets into it.
+$(BUILD)/tests/fidelity/%.o: tests/fidelity/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call run,CC)$(CC) $(STD) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/fidelity/subject: $(addprefix $(BUILD)/tests/fidelity/,subject.o script.o steps_calls.o steps_bytes.o \
+		steps_views.o steps_setup.o wait.o world.o common.o)
+	$(call run,LINK)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
+
+$(BUILD)/tests/fidelity/peer: $(addprefix $(BUILD)/tests/fidelity/,peer.o wire.o diag.o common.o)
+	$(call run,LINK)$(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $^
 
 $(BUILD)/tests/bench/calls: tests/bench/calls.c $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -22,6 +22,7 @@ stage() {
     unit) "$BUILD/tests/unit/unit" ;;
     integration) "$BUILD/tests/integration/integration" ;;
     scenarios) scenarios "$BUILD" ;;
+    fidelity) /usr/bin/python3 tests/fidelity/fidelity.py --brief "$BUILD" ;;
     lint) tests/lint/run.sh fast ;;
     analysis) tests/lint/run.sh slow ;;
     clang) $make BUILD="$BUILD-clang" CC=clang all unit && scenarios "$BUILD-clang" ;;
