@@ -6,6 +6,7 @@
 #                       never for the shim, which lives in other programs
 #   PREFIX=/usr/local   DESTDIR=   for install and uninstall
 #   FUZZ_SECONDS=60     for each fuzz target
+#   SOAK_SECONDS=120    SEED=N   SESSION=N   of the soak test; a session alone
 #   JOBS=2              scenarios at a time
 #   V=1                 show the commands
 
@@ -16,6 +17,7 @@ CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 SANITIZE ?=
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 120
 JOBS ?= 2
 
 comma := ,
@@ -83,10 +85,11 @@ test: ## the same, then everything but sanitizers, fuzzing and the benchmark
 	@$(MAKE) --no-print-directory $(PARALLEL) all test-programs
 	@BUILD=$(BUILD) JOBS=$(JOBS) tests/stages.sh unit integration scenarios fidelity lint
 
-ci: ## what make test leaves out: sanitizers, clang, fuzzing, benchmark, another user
+ci: ## what make test leaves out: sanitizers, clang, fuzzing, soak, benchmark, another user
 	@tests/setup.sh --install test
 	@$(MAKE) --no-print-directory $(PARALLEL) all test-programs
-	@BUILD=$(BUILD) JOBS=$(JOBS) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/stages.sh rest
+	@BUILD=$(BUILD) JOBS=$(JOBS) FUZZ_SECONDS=$(FUZZ_SECONDS) SOAK_SECONDS=$(SOAK_SECONDS) \
+		tests/stages.sh rest
 
 unit: ready $(BUILD)/tests/unit/unit ## CUnit tests of the parts
 	$(BUILD)/tests/unit/unit
@@ -108,6 +111,9 @@ fidelity-update: ready tool $(FIDELITY) ## the same, and write its table, tests/
 fuzz: ready $(FUZZ) ## each parser under libFuzzer, FUZZ_SECONDS each
 	@for target in $(FUZZ); do \
 		BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $$target || exit 1; done
+
+soak: ready tool $(BUILD)/tests/soak/plan ## real programs under random faults, SOAK_SECONDS long
+	tests/soak/soak.py $(BUILD) $(SOAK_SECONDS) "$(SEED)" "$(SESSION)"
 
 bench: ready tool $(BENCH) ## what a call costs, in instructions and in time
 	/usr/bin/python3 tests/bench/bench.py $(BUILD)
@@ -149,7 +155,7 @@ help: ## this text
 		while IFS='|' read -r target about; do printf '  %-14s %s\n' "$$target" "$$about"; done
 
 .PHONY: all tool fixtures demo test ci ready unit integration test-programs fidelity fidelity-update fuzz \
-	bench bench-check bench-late lint format install uninstall clean help FORCE
+	soak bench bench-check bench-late lint format install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -214,6 +220,9 @@ $(BUILD)/tests/fidelity/subject: $(addprefix $(BUILD)/tests/fidelity/,subject.o 
 
 $(BUILD)/tests/fidelity/peer: $(addprefix $(BUILD)/tests/fidelity/,peer.o wire.o diag.o common.o)
 	$(call run,LINK)$(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $^
+
+$(BUILD)/tests/soak/plan: $(BUILD)/tests/soak/plan.o $(SHARED_O)
+	$(call run,LINK)$(CC) $(CFLAGS) $(SANITIZER) $(LDFLAGS) -o $@ $^
 
 $(BUILD)/tests/bench/calls: tests/bench/calls.c $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -56,6 +56,8 @@ test  nginx-light        tool nginx
 test  haproxy            tool haproxy
 test  netcat-openbsd     tool nc
 test  nodejs             tool node
+test  iperf3             tool iperf3
+test  wrk                tool wrk
 END
 }
 
@@ -85,7 +87,7 @@ missing() {
 
 # Daemons that some of the packages bring. The programs are wanted, not the services.
 services() {
-    for service in redis-server memcached nginx haproxy; do
+    for service in redis-server memcached nginx haproxy iperf3; do
         case " $1 " in
         *" $service "* | *" $service-light "*) printf '%s\n' "$service" ;;
         esac

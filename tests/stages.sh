@@ -13,7 +13,7 @@ JOBS=${JOBS:-2}
 make=${MAKE:-make}
 
 # What `make test` leaves out.
-REST="analysis clang address thread fuzz bench"
+REST="analysis clang address thread fuzz soak bench"
 [ "$(id -u)" != 0 ] || REST="$REST user"
 
 # stage NAME: runs it, prints, returns its status. What it prints is its log.
@@ -29,6 +29,7 @@ stage() {
     address) sanitized address,undefined unit integration && scenarios "$BUILD-address-undefined" ;;
     thread) sanitized thread unit ;;
     fuzz) $make fuzz ;;
+    soak) $make soak ;;
     bench) $make bench-check ;;
     user) tests/as-user.sh ;;
     *) echo "no such stage: $1"; return 2 ;;
