@@ -110,7 +110,7 @@ static void lower_lowat(struct tf_socket *socket, enum tf_side side, int fd)
         tf_sys(SYS_setsockopt, fd, SOL_SOCKET, SO_RCVLOWAT, &before, sizeof before);
 }
 
-static unsigned sides_hidden(uint64_t cookie)
+unsigned tf_hold_hidden(uint64_t cookie)
 {
     unsigned sides = 0;
     for (unsigned i = 0; i < high; i++)
@@ -124,7 +124,7 @@ static void hide(struct hold *hold)
     hold->hidden = true;
     if (hold->side == TF_SIDE_IN && !tf_hold_listens(hold->socket))
         raise_lowat(hold);
-    tf_readiness_hide(hold->fd, sides_hidden(hold->cookie));
+    tf_readiness_hide(hold->fd, tf_hold_hidden(hold->cookie));
 }
 
 static void show(struct hold *hold)
@@ -133,7 +133,7 @@ static void show(struct hold *hold)
     tf_sys(SYS_futex, &tf_hold_changes, FUTEX_WAKE_PRIVATE, INT_MAX);
     hold->hidden = false;
     lower_lowat(hold->socket, (enum tf_side)hold->side, hold->fd);
-    tf_readiness_show(hold->fd, sides_hidden(hold->cookie));
+    tf_readiness_show(hold->fd, tf_hold_hidden(hold->cookie));
 }
 
 /* ---- its life, under the lock ---- */

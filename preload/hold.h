@@ -58,6 +58,12 @@ unsigned tf_hold_sides(int fd, uint64_t *look_ns);
 /* Ends the holds that this process has on descriptors that are about to be closed. */
 void tf_hold_close(unsigned first, unsigned last);
 
+/* Under the lock: the sides of a socket that this process hides. */
+unsigned tf_hold_hidden(uint64_t cookie);
+
+/* A hold of another process: the registrations of this one are in the way, too. */
+void tf_hold_join(struct tf_call *call, enum tf_side side, uint64_t until_ns);
+
 /* later.c's, under the lock: what has come due. Returns when to look again. */
 uint64_t tf_hold_step(uint64_t now_ns);
 

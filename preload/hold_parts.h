@@ -14,9 +14,6 @@ extern _Atomic uint32_t tf_hold_changes;
  * hold that nobody else ends. */
 bool tf_hold_is(struct tf_socket *socket, enum tf_side side, int fd, uint64_t *look_ns);
 
-/* A hold of another process: the registrations of this one are in the way, too. */
-void tf_hold_join(struct tf_call *call, enum tf_side side, uint64_t until_ns);
-
 /* Gives call->effect the rest of a decision whose hold is over, if there is one. */
 bool tf_hold_take_rest(struct tf_call *call, enum tf_side side);
 

@@ -171,16 +171,26 @@ static void keep(int epfd, int fd, uint64_t cookie, const struct epoll_event *ev
         .cookie = cookie, .epfd = epfd, .fd = fd, .events = event->events, .data = event->data.u64};
 }
 
+/* Sides that are held, but not by this process, which has a registration now. */
+static void join(struct tf_call *call, unsigned own)
+{
+    uint64_t look;
+    unsigned others = tf_hold_sides(call->fd, &look) & ~own;
+
+    for (int side = 0; side < TF_SIDES; side++)
+        if (others & TF_SIDE_BIT(side))
+            tf_hold_join(call, (enum tf_side)side, atomic_load(&call->socket->hold[side].until_ns));
+}
+
 long tf_readiness_ctl(struct tf_call *call)
 {
     int epfd = (int)call->arg[0], op = (int)call->arg[1], fd = call->fd;
     const struct epoll_event *event = (const struct epoll_event *)call->arg[3];
-    uint64_t mask, until;
+    uint64_t mask;
     long result;
 
     if (!event && op != EPOLL_CTL_DEL)
         return tf_perform(call->id, call->arg);
-    unsigned sides = tf_hold_sides(fd, &until);
     if (!tf_lock_enter(&tf_later_lock, true, &mask))
         return tf_perform(call->id, call->arg);
     struct registration *entry = find(epfd, fd);
@@ -190,6 +200,7 @@ long tf_readiness_ctl(struct tf_call *call)
         entry = NULL;
     }
     bool removed = entry && entry->removed;
+    unsigned hidden = 0;
     if (removed && op == EPOLL_CTL_DEL) {
         result = 0;
     } else if (removed && op == EPOLL_CTL_ADD) {
@@ -203,10 +214,13 @@ long tf_readiness_ctl(struct tf_call *call)
         entry->cookie = 0;
     if (result == 0 && op != EPOLL_CTL_DEL) {
         keep(epfd, fd, cookie, event);
-        if (sides && (entry = find(epfd, fd)))
-            apply(entry, sides);
+        hidden = tf_hold_hidden(cookie); /* now: a hold that ends is behind the lock */
+        if (hidden && (entry = find(epfd, fd)))
+            apply(entry, hidden);
     }
     tf_lock_leave(&tf_later_lock, mask);
+    if (result == 0 && op != EPOLL_CTL_DEL)
+        join(call, hidden);
     return result;
 }
 

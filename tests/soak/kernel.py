@@ -79,3 +79,18 @@ def cpu_seconds(pid):
 
 def threads(pid):
     return [read(path).strip() for path in glob.glob("/proc/%d/task/*/comm" % pid)]
+
+
+def registrations(pid, inode):
+    """"epoll instance: events" of each registration of the process for the socket with this inode."""
+    held = descriptors(pid)
+    of = [fd for fd, what in held.items() if what == "socket:[%d]" % inode]
+    found = []
+    for epfd, what in held.items():
+        if "eventpoll" not in what:
+            continue
+        for line in read("/proc/%d/fdinfo/%d" % (pid, epfd)).split("\n"):
+            field = line.split()
+            if field[:1] == ["tfd:"] and int(field[1]) in of:
+                found.append("fd %s in epoll %d: %s" % (field[1], epfd, field[3]))
+    return found

@@ -5,7 +5,9 @@
  *   plan create PATH SEED RULE...
  *   plan arm PATH [RULE...]        just these, by number from 1
  *   plan counts PATH               "RULE COUNTED FIRED UNDELIVERED REASON" a line
+ *   plan sockets PATH PORT         what is still done to connections of the peer's port
  */
+#include "clock.h"
 #include "rule.h"
 #include "segment.h"
 
@@ -77,6 +79,27 @@ static int counts(struct tf_segment *segment)
     return 0;
 }
 
+static int sockets(struct tf_segment *segment, unsigned long port)
+{
+    for (int i = 0; i < TF_SOCKETS; i++) {
+        struct tf_socket *socket = &segment->socket[i];
+        if (atomic_load(&socket->cookie) == 0 || socket->peer.port != port)
+            continue;
+        printf("conn %u, latches %x, in %llu, out %llu", atomic_load(&socket->conn),
+               atomic_load(&socket->latches), (unsigned long long)atomic_load(&socket->bytes_in),
+               (unsigned long long)atomic_load(&socket->bytes_out));
+        for (int side = 0; side < TF_SIDES; side++) {
+            uint64_t until = atomic_load(&socket->hold[side].until_ns);
+            printf("; %s: held %+.3f s, free to %llu, lowat %d", side == TF_SIDE_IN ? "in" : "out",
+                   until ? (double)until / 1e9 - (double)tf_now_ns() / 1e9 : 0,
+                   (unsigned long long)atomic_load(&socket->hold[side].free_to),
+                   atomic_load(&socket->hold[side].lowat));
+        }
+        putchar('\n');
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct tf_segment *segment;
@@ -86,7 +109,7 @@ int main(int argc, char **argv)
     if (argc >= 4 && strcmp(argv[1], "create") == 0)
         return create(argv[2], argv[3], argv + 4);
     if (argc < 3)
-        return fail("arguments", "expected check, create, arm or counts");
+        return fail("arguments", "expected check, create, arm, counts or sockets");
     segment = tf_segment_open(argv[2]);
     if (!segment)
         return fail(argv[2], strerror(errno));
@@ -94,5 +117,7 @@ int main(int argc, char **argv)
         return arm(segment, argv + 3);
     if (strcmp(argv[1], "counts") == 0)
         return counts(segment);
-    return fail(argv[1], "expected check, create, arm or counts");
+    if (argc == 4 && strcmp(argv[1], "sockets") == 0)
+        return sockets(segment, strtoul(argv[3], NULL, 10));
+    return fail(argv[1], "expected check, create, arm, counts or sockets");
 }

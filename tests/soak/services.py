@@ -46,6 +46,7 @@ class Service:
     calls = ()
     behind = None
     avoid = ()
+    clients = (1, 1, 2)
 
     def __init__(self, random, directory):
         self.random, self.directory = random, directory
@@ -61,14 +62,17 @@ class Redis(Service):
     name = "redis-server"
     calls = ("read", "write", "epoll_wait")
 
+    def __init__(self, random, directory):
+        super().__init__(random, directory)
+        self.length = random.choice((3, 1000, 20000))
+
     def server(self):
         return ["redis-server", "--port", str(PORT), "--save", "", "--bind", "127.0.0.1", "::1",
                 "--daemonize", "no", "--io-threads", self.random.choice(("1", "2")), "--dir", self.directory]
 
     def load(self, seconds, gentle):
         del seconds
-        return ["redis-benchmark", "-h", self.host, "-p", str(PORT), "-q", "-t", "set,get,lrange_100", "-r", "100",
-                "-d", str(self.random.choice((3, 1000, 20000))), "-c", str(self.random.choice((2, 20, 50))),
+        return ["redis-benchmark", "-h", self.host, "-p", str(PORT), "-q", "-t", "set,get", "-r", "100", "-d", str(self.length), "-c", str(self.random.choice((2, 20, 50))),
                 "-n", "600" if gentle else "20000", "-P", str(self.random.choice((1, 1, 4)))]
 
     def probe(self):
@@ -139,6 +143,7 @@ class Memcached(Service):
 class Iperf3(Service):
     name = "iperf3"
     calls = ("read", "write", "select")
+    clients = (1,)
     # Its lengths and its JSON come unchecked from the peer.
     avoid = ("corrupt",)
 

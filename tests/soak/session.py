@@ -146,7 +146,7 @@ class Session:
     def measured(self):
         pids = self.pids()
         return {
-            "descriptors": sum(len(kernel.descriptors(pid)) for pid in pids),
+            "descriptors": sum(what[:5] != "pipe:" for pid in pids for what in kernel.descriptors(pid).values()),
             "kb": sum(kernel.anonymous_kb(pid) for pid in pids),
         }
 
@@ -154,16 +154,20 @@ class Session:
         return [s for s in kernel.sockets() if s[0] not in ("LISTEN", "TIME_WAIT", "CLOSE")]
 
     def drained(self, before, ignored):
-        """No connection, thread or descriptor is left that was not there before."""
+        """No connection, thread or descriptor is left that was not there before; but for pipes, of which haproxy
+        keeps some in stock."""
         if not until(lambda: not self.connections(), DRAIN) and not ignored:
-            self.fault("connections are left %d s after the faults and the clients have ended: %s" % (
-                DRAIN, self.connections()[:5]))
+            left = self.connections()
+            self.fault("%d connections are left %d s after the faults and the clients have ended" % (len(left), DRAIN))
+            for socket in left[:5]:
+                self.say("  %s; %s; %s" % (socket, self.plan("sockets", self.segment, str(socket[2])).strip(), [
+                    (pid, text) for pid in self.pids() for text in kernel.registrations(pid, socket[5])]))
         if not until(lambda: all("tcpfault" not in kernel.threads(pid) for pid in self.pids()), THREADS):
             self.fault("the shim's thread is still there")
         if not until(lambda: self.measured()["descriptors"] <= before["descriptors"] + ignored, 5):
             self.fault("descriptors were left: %d before, %d now: %s" % (
-                before["descriptors"], self.measured()["descriptors"],
-                [kernel.descriptors(pid) for pid in self.pids()]))
+                before["descriptors"], self.measured()["descriptors"], [
+                    what for pid in self.pids() for what in kernel.descriptors(pid).values()]))
 
     def idles(self):
         spent = -sum(kernel.cpu_seconds(pid) for pid in self.pids())
@@ -177,7 +181,7 @@ class Session:
     def clients(self, seconds, gentle):
         """Starts the load; some of it under the shim."""
         started = []
-        for _ in range(self.random.choice((1, 1, 2))):
+        for _ in range(self.random.choice(self.service.clients)):
             environment = None
             if not gentle and self.random.random() < 0.4:
                 own = self.rules(3, False)
