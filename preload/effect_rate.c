@@ -33,6 +33,10 @@ static uint64_t room(const struct tf_call *call, uint64_t position)
         atomic_store(&pace->since_ns, now - time_of(call, chunk));
         return chunk;
     }
+    if (position > due && position - due > chunk) { /* calls that the rule let pass are not its to pay for */
+        atomic_store(&pace->from, position);
+        atomic_store(&pace->since_ns, now);
+    }
     return due > position ? due - position : 0;
 }
 

@@ -160,9 +160,17 @@ static void a_rate_is_kept_in_both_directions(void)
           "c.send=20 c.send=EAGAIN c.poll=nothing c.poll=OUT since=yes c.send=5");
 }
 
+static void calls_that_a_rate_lets_pass_are_not_paid_for(void)
+{
+    PROBE("recv:rate=100:role=client",
+          "pair c.nb s.send:#2000 c.recv:1 c.recvfrom:1500:trunc c.recv:1 c.epollet:5000 c.recv:1:peek",
+          "s.send=2000 c.recv=1:A c.recvfrom=1500 c.recv=EAGAIN c.epollet=IN c.recv=1:I");
+}
+
 IT_SUITE(hold, TEST(what_arrived_is_there_when_its_time_has_come), TEST(nobody_sees_it_before),
          TEST(the_other_side_and_other_sockets_go_on), TEST(room_to_send_comes_later),
          TEST(who_slept_before_is_woken_at_the_end), TEST(latency_is_each_bytes_own_and_in_order),
          TEST(a_reset_is_not_late), TEST(a_connection_is_accepted_later), TEST(a_connection_is_made_later),
          TEST(a_number_that_is_used_again_is_not_held), TEST(a_child_sees_the_same_and_its_own_end),
-         TEST(a_rate_is_kept_in_both_directions))
+         TEST(a_rate_is_kept_in_both_directions),
+         TEST(calls_that_a_rate_lets_pass_are_not_paid_for))
