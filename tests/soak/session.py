@@ -23,6 +23,8 @@ CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.
            signal.SIGTRAP)
 # Deadlines are generous: others may be using this machine. Seconds.
 START, CLIENT, DRAIN, PROBE, THREADS, STOP = 15, 20, 25, 40, 10, 15
+# A client whose peer is unreachable ends without a word to it: the server would wait for ever.
+UNREACHABLE = ("error=EHOSTUNREACH", "error=ENETUNREACH")
 GROWTH_KB = 12 << 10  # what a server may gain in a session, where it is flat when bare
 IDLE_CPU = 0.5        # of an idle second
 
@@ -55,8 +57,8 @@ class Session:
 
     # ---- small things ----
 
-    def rules(self, count, gentle):
-        return rules.rules(self.random, self.helper, count, gentle, self.service.calls, self.service.avoid)
+    def rules(self, count, gentle, avoid=()):
+        return rules.rules(self.random, self.helper, count, gentle, self.service.calls, self.service.avoid + avoid)
 
     def plan(self, *arguments):
         return subprocess.run([self.helper, *arguments], check=True, text=True, capture_output=True).stdout
@@ -184,7 +186,7 @@ class Session:
         for _ in range(self.random.choice(self.service.clients)):
             environment = None
             if not gentle and self.random.random() < 0.4:
-                own = self.rules(3, False)
+                own = self.rules(3, False, UNREACHABLE)
                 self.say("  client under %s" % ";".join(own))
                 environment = self.shim(TCPFAULT=";".join(own), TCPFAULT_SEED=str(self.random.getrandbits(32)))
             started.append(self.spawn(self.service.load(seconds, gentle), environment))
