@@ -172,5 +172,4 @@ IT_SUITE(hold, TEST(what_arrived_is_there_when_its_time_has_come), TEST(nobody_s
          TEST(who_slept_before_is_woken_at_the_end), TEST(latency_is_each_bytes_own_and_in_order),
          TEST(a_reset_is_not_late), TEST(a_connection_is_accepted_later), TEST(a_connection_is_made_later),
          TEST(a_number_that_is_used_again_is_not_held), TEST(a_child_sees_the_same_and_its_own_end),
-         TEST(a_rate_is_kept_in_both_directions),
-         TEST(calls_that_a_rate_lets_pass_are_not_paid_for))
+         TEST(a_rate_is_kept_in_both_directions), TEST(calls_that_a_rate_lets_pass_are_not_paid_for))
