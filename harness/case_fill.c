@@ -131,11 +131,13 @@ static int fill_accept(struct tf_case_run *run, struct tf_held *held, struct tf_
 {
     struct tf_listeners all;
     while (tf_listeners_look(run, held, &all, error) == 0) {
-        if (all.room == 0)
-            return tf_fill_check(run, held, error);
+        if (all.room == 0 && tf_fill_check(run, held, error) == 0)
+            return 0; /* and not only until the server's next turn */
         if (held->count > all.capacity)
             return tf_error_set(error, "the server accepts what comes; "
                                        "signal: {NAME: STOP} before it keeps it from that");
+        if (tf_case_now() >= run->deadline_ns)
+            return tf_error_set(error, "not until the deadline");
         for (size_t i = 0; i < all.room; i++)
             if (tf_fill_begin(run, held, false, error) < 0)
                 return -1;
@@ -146,8 +148,6 @@ static int fill_accept(struct tf_case_run *run, struct tf_held *held, struct tf_
         for (size_t i = held->count; i-- > 0;)
             if (!is_connected(held->sockets[i].fd))
                 tf_held_drop(held, held->sockets[i].fd);
-        if (tf_case_now() >= run->deadline_ns)
-            return tf_error_set(error, "not until the deadline");
     }
     return -1;
 }
