@@ -35,6 +35,10 @@ void tf_drop_before_connect(struct tf_call *call);
  * broken while drop kept everything from arriving. */
 void tf_drop_before_in(struct tf_call *call);
 
+/* Before a close: what is queued but was dropped must not make a RST of the FIN
+ * (RFC 1122 4.2.2.13). */
+void tf_drop_before_close(struct tf_call *call);
+
 /* connect(AF_UNSPEC): what connect(2) calls dissolving the association. A RST
  * goes out where there is a connection, and the socket is as good as new. */
 long tf_disconnect(int fd);

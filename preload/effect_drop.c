@@ -176,16 +176,28 @@ static long drop_in(struct tf_call *call)
     return tf_perform(call->id, call->arg);
 }
 
-void tf_drop_before_in(struct tf_call *call)
+static void discard_queued(int fd)
 {
     int queued = 0;
 
-    if (tf_call_info[call->id].class != TF_CLASS_IN ||
-        !(atomic_load(&call->socket->latches) & TF_LATCH_IN_LOST))
-        return;
-    tf_sys(SYS_ioctl, call->fd, SIOCINQ, &queued);
+    tf_sys(SYS_ioctl, fd, SIOCINQ, &queued);
     if (queued > 0) /* so many and no more: the error behind them is the program's */
-        tf_sys(SYS_recvfrom, call->fd, 0, queued, MSG_TRUNC | MSG_DONTWAIT, 0, 0);
+        tf_sys(SYS_recvfrom, fd, 0, queued, MSG_TRUNC | MSG_DONTWAIT, 0, 0);
+}
+
+void tf_drop_before_in(struct tf_call *call)
+{
+    if (tf_call_info[call->id].class == TF_CLASS_IN && atomic_load(&call->socket->latches) & TF_LATCH_IN_LOST)
+        discard_queued(call->fd);
+}
+
+void tf_drop_before_close(struct tf_call *call)
+{
+    int before;
+
+    if (tf_socket_pretends(call->socket, IPPROTO_IP, IP_MINTTL, &before) &&
+        tf_socket_int_option(call->fd, IPPROTO_IP, IP_MINTTL, before) == TF_DEAF_TTL)
+        discard_queued(call->fd);
 }
 
 static long drop_out(struct tf_call *call)

@@ -290,6 +290,8 @@ static long judged(struct tf_call *call, const struct tf_counted *counted)
     if (traced)
         number = tf_trace_enter(call, &event);
     if (call->id == TF_close) {
+        if (call->socket)
+            tf_drop_before_close(call);
         tf_hold_close((unsigned)call->fd, (unsigned)call->fd);
         tf_forget(call->fd);
     }

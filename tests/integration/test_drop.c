@@ -272,6 +272,17 @@ static void a_peer_that_is_not_here_cannot_be_made_deaf(void)
 
 /* ---- close and shutdown ---- */
 
+static void what_never_arrived_makes_no_reset_of_a_close(void)
+{
+    PROBE("recv:drop:role=client", "pair c.nb s.send:data c.recv:9 c.close s.recv:9",
+          "s.send=4 c.recv=EAGAIN c.close=0 s.recv=0");
+    PROBE("recv:drop=30s:role=client", "pair c.nb s.send:data c.recv:9 c.close s.recv:9",
+          "s.send=4 c.recv=EAGAIN c.close=0 s.recv=0");
+    /* What did arrive, and nobody read, does. */
+    PROBE("recv:drop:role=client", "pair s.send:data c.close s.recv:9",
+          "s.send=4 c.close=0 s.recv=ECONNRESET");
+}
+
 static void a_FIN_that_never_leaves_is_not_missed_by_anybody(void)
 {
     SANDBOX(
@@ -383,6 +394,7 @@ IT_SUITE(drop, TEST(a_lost_SYN_leaves_the_client_in_SYN_SENT_and_the_server_with
          TEST(on_the_host_the_peers_socket_is_made_deaf), TEST(what_left_for_a_time_in_vain_arrives_after_it),
          TEST(a_server_outside_hears_again_when_the_run_is_over),
          TEST(a_peer_that_is_not_here_cannot_be_made_deaf),
+         TEST(what_never_arrived_makes_no_reset_of_a_close),
          TEST(a_FIN_that_never_leaves_is_not_missed_by_anybody), TEST(data_before_the_FIN_arrives_without_it),
          TEST(a_FIN_that_was_late_arrives), TEST(on_the_host_the_closed_descriptor_stays_open_elsewhere),
          TEST(what_takes_a_private_network_says_so), TEST(what_takes_the_tool_is_refused_without_it),
