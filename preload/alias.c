@@ -1,6 +1,7 @@
 /* Ways to a socket that are not a row of calls.def: the fortified names, the
  * calls that close many descriptors or hide one in a FILE, and syscall(). */
 #include "hold.h"
+#include "later.h"
 #include "real.h"
 #include "shim.h"
 
@@ -68,8 +69,10 @@ EXPORT int tf_close_range(unsigned first, unsigned last, int flags) __asm__("clo
 int tf_close_range(unsigned first, unsigned last, int flags)
 {
     tf_forget_range(first, last);
-    if (!(flags & (int)CLOSE_RANGE_CLOEXEC))
+    if (!(flags & (int)CLOSE_RANGE_CLOEXEC)) {
         tf_hold_close(first, last);
+        tf_later_close(first, last);
+    }
     int (*real)(unsigned, unsigned, int) = NEXT(int (*)(unsigned, unsigned, int), "close_range");
     if (real)
         return real(first, last, flags);
@@ -83,6 +86,7 @@ void tf_closefrom(int first)
     void (*real)(int) = NEXT(void (*)(int), "closefrom");
     tf_forget_range((unsigned)(first < 0 ? 0 : first), TF_DESCRIPTORS - 1);
     tf_hold_close((unsigned)(first < 0 ? 0 : first), ~0u);
+    tf_later_close((unsigned)(first < 0 ? 0 : first), ~0u);
     if (real)
         real(first);
 }

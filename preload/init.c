@@ -277,6 +277,7 @@ __attribute__((constructor)) static void constructor(void)
 
 __attribute__((destructor)) static void destructor(void)
 {
+    tf_later_close(0, ~0u);
     if (*own_file && owner_of(own_file) == (pid_t)tf_sys(SYS_getpid))
         unlink(own_file);
 }

@@ -6,6 +6,7 @@
 #include "failpoint.h"
 #include "hold.h"
 #include "io.h"
+#include "later.h"
 #include "pointer.h"
 #include "rule.h"
 #include "socket.h"
@@ -293,6 +294,7 @@ static long judged(struct tf_call *call, const struct tf_counted *counted)
         if (call->socket)
             tf_drop_before_close(call);
         tf_hold_close((unsigned)call->fd, (unsigned)call->fd);
+        tf_later_close((unsigned)call->fd, (unsigned)call->fd);
         tf_forget(call->fd);
     }
 

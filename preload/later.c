@@ -19,6 +19,7 @@ static struct {
     uint64_t when_ns;
     int fd;
 } heals[HEALS];
+static _Atomic uint32_t healing; /* how many of them */
 
 static _Alignas(64) char stack[STACK];
 static _Atomic int thread;    /* its id; the kernel clears it when the stack is free again */
@@ -26,23 +27,38 @@ static long thread_of;        /* the process that has it */
 static _Atomic uint32_t bell; /* changes when there is something new to look at */
 static bool lives;            /* under the lock: it will look at the bell again */
 
-static uint64_t heal(uint64_t now)
+static void heal(int at)
+{
+    struct tf_socket *socket = tf_socket_known(heals[at].fd, heals[at].cookie);
+    if (socket)
+        tf_ttl_heal(socket, heals[at].fd);
+    heals[at].cookie = 0;
+    atomic_fetch_sub(&healing, 1);
+}
+
+static uint64_t heal_due(uint64_t now)
 {
     uint64_t next = UINT64_MAX;
 
-    for (int i = 0; i < HEALS; i++) {
-        if (heals[i].cookie == 0)
-            continue;
-        if (heals[i].when_ns > now) {
-            next = heals[i].when_ns < next ? heals[i].when_ns : next;
-            continue;
-        }
-        struct tf_socket *socket = tf_socket_known(heals[i].fd, heals[i].cookie);
-        if (socket)
-            tf_ttl_heal(socket, heals[i].fd);
-        heals[i].cookie = 0;
-    }
+    for (int i = 0; i < HEALS; i++)
+        if (heals[i].cookie && heals[i].when_ns <= now)
+            heal(i);
+        else if (heals[i].cookie && heals[i].when_ns < next)
+            next = heals[i].when_ns;
     return next;
+}
+
+void tf_later_close(unsigned first, unsigned last)
+{
+    uint64_t mask;
+
+    if (atomic_load_explicit(&healing, memory_order_relaxed) == 0 || tf_sys(SYS_getpid) != tf_self.pid ||
+        !tf_lock_enter(&tf_later_lock, true, &mask))
+        return;
+    for (int i = 0; i < HEALS; i++)
+        if (heals[i].cookie && (unsigned)heals[i].fd >= first && (unsigned)heals[i].fd <= last)
+            heal(i);
+    tf_lock_leave(&tf_later_lock, mask);
 }
 
 /* No thread-local storage in here, and no libc beyond memcpy. */
@@ -55,9 +71,9 @@ static void run(void)
         uint32_t heard = atomic_load(&bell);
         if (!tf_lock_enter(&tf_later_lock, true, &mask))
             continue;
-        uint64_t now = tf_now_ns(), next = tf_hold_step(now), healing = heal(now);
-        if (healing < next)
-            next = healing;
+        uint64_t now = tf_now_ns(), next = tf_hold_step(now), healed = heal_due(now);
+        if (healed < next)
+            next = healed;
         if (next != UINT64_MAX) {
             idle_ns = 0;
         } else {
@@ -158,6 +174,7 @@ bool tf_later_heal(int fd, uint64_t cookie, uint64_t when_ns)
         heals[at].fd = fd;
         heals[at].when_ns = when_ns;
         heals[at].cookie = cookie;
+        atomic_fetch_add(&healing, 1);
     }
     tf_lock_leave(&tf_later_lock, mask);
     return at < HEALS && tf_later_wake();
@@ -167,6 +184,7 @@ void tf_later_forget(void)
 {
     for (int i = 0; i < HEALS; i++)
         heals[i].cookie = 0;
+    atomic_store(&healing, 0);
     lives = false;
     atomic_store(&thread, 0);
     tf_hold_forget();

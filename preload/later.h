@@ -27,6 +27,10 @@ bool tf_later_wake(void);
  * when the time has come. False where there is no room or no thread. */
 bool tf_later_heal(int fd, uint64_t cookie, uint64_t when_ns);
 
+/* Heals what is about to be closed: nobody could later, and what is left of the
+ * connection would never hear its FIN acknowledged. */
+void tf_later_close(unsigned first, unsigned last);
+
 /* In the child of a fork. */
 void tf_later_forget(void);
 

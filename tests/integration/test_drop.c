@@ -193,6 +193,16 @@ static void what_was_lost_for_a_time_arrives_after_it(void)
           "s.send=4 c.recv=4:data since=yes s.send=4 c.recv=4:more");
 }
 
+static void what_was_lost_for_a_time_is_over_with_the_descriptor(void)
+{
+    PROBE_FIRED("recv:drop=60s:role=client:when=1",
+                "pair c.nb c.recv:9 c.close s.recv:9 s.shut:wr s.until:CLOSE s.state",
+                "c.recv=EAGAIN c.close=0 s.recv=0 s.shut=0 s.state=CLOSE", 1);
+    PROBE_FIRED("recv:drop=60s:role=client:when=1",
+                "pair c.nb c.recv:9 c.closerange s.recv:9 s.shut:wr s.until:CLOSE s.state",
+                "c.recv=EAGAIN s.recv=0 s.shut=0 s.state=CLOSE", 1);
+}
+
 static void curl_gives_up_by_itself_and_the_server_is_not_told(void)
 {
     const char *url = it_text("http://127.0.0.1:%d/", it_http_peer(100000));
@@ -389,6 +399,7 @@ IT_SUITE(drop, TEST(a_lost_SYN_leaves_the_client_in_SYN_SENT_and_the_server_with
          TEST(every_duplicate_and_process_is_cut_off),
          TEST(the_kernel_gives_up_by_itself_when_nothing_arrives),
          TEST(what_was_lost_for_a_time_arrives_after_it),
+         TEST(what_was_lost_for_a_time_is_over_with_the_descriptor),
          TEST(curl_gives_up_by_itself_and_the_server_is_not_told),
          TEST(nothing_leaves_any_more_and_the_kernel_gives_up),
          TEST(on_the_host_the_peers_socket_is_made_deaf), TEST(what_left_for_a_time_in_vain_arrives_after_it),
