@@ -221,8 +221,8 @@ $(BUILD)/tests/fidelity/subject: $(addprefix $(BUILD)/tests/fidelity/,subject.o 
 $(BUILD)/tests/fidelity/peer: $(addprefix $(BUILD)/tests/fidelity/,peer.o wire.o diag.o common.o)
 	$(call run,LINK)$(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $^
 
-$(BUILD)/tests/soak/plan: $(BUILD)/tests/soak/plan.o $(SHARED_O)
-	$(call run,LINK)$(CC) $(CFLAGS) $(SANITIZER) $(LDFLAGS) -o $@ $^
+$(BUILD)/tests/soak/plan: $(BUILD)/tests/soak/plan.o $(filter-out %/main.o,$(TOOL_O)) $(SHARED_O)
+	$(call run,LINK)$(CC) $(CFLAGS) $(SANITIZER) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
 $(BUILD)/tests/bench/calls: tests/bench/calls.c $(BUILD)/flags
 	@mkdir -p $(@D)

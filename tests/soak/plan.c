@@ -6,15 +6,19 @@
  *   plan arm PATH [RULE...]        just these, by number from 1
  *   plan counts PATH               "RULE COUNTED FIRED UNDELIVERED REASON" a line
  *   plan sockets PATH PORT         what is still done to connections of the peer's port
+ *   plan hand PATH host|wire       is the second hand, until SIGTERM; a byte on stdout says that it is ready
  */
 #include "clock.h"
+#include "hands.h"
 #include "rule.h"
 #include "segment.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int fail(const char *what, const char *why)
 {
@@ -108,8 +112,12 @@ int main(int argc, char **argv)
         return check();
     if (argc >= 4 && strcmp(argv[1], "create") == 0)
         return create(argv[2], argv[3], argv + 4);
+    if (argc == 4 && strcmp(argv[1], "hand") == 0)
+        tf_hands_main(open(argv[2], O_RDWR | O_CLOEXEC),
+                      strcmp(argv[3], "wire") == 0 ? TF_SANDBOX_PRIVATE : TF_SANDBOX_HOST, getppid(),
+                      STDOUT_FILENO);
     if (argc < 3)
-        return fail("arguments", "expected check, create, arm, counts or sockets");
+        return fail("arguments", "expected check, create, arm, counts, sockets or hand");
     segment = tf_segment_open(argv[2]);
     if (!segment)
         return fail(argv[2], strerror(errno));
@@ -119,5 +127,5 @@ int main(int argc, char **argv)
         return counts(segment);
     if (argc == 4 && strcmp(argv[1], "sockets") == 0)
         return sockets(segment, strtoul(argv[3], NULL, 10));
-    return fail(argv[1], "expected check, create, arm, counts or sockets");
+    return fail(argv[1], "expected check, create, arm, counts, sockets or hand");
 }

@@ -13,8 +13,10 @@ ERRORS = ("ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EC
 SIGNALS = ("SIGURG", "SIGCHLD", "SIGCONT")
 TIMES = ("1ms", "3ms", "10ms", "40ms", "100ms", "250ms", "1ms..30ms", "0..200ms", "500us")
 # After these a client that does its work gets its answer all the same.
-GENTLE = ("delay", "short", "rate", "signal")
+GENTLE = ("delay", "delay", "short", "rate", "signal", "drop")
 EFFECTS = GENTLE + ("error", "error", "error", "eof", "reset", "reset", "ignore", "corrupt")
+# What is lost for ever would be missed for ever.
+SPANS = ("5ms", "60ms", "300ms")
 
 
 def effect(random, gentle):
@@ -27,6 +29,7 @@ def effect(random, gentle):
         "signal": lambda: "signal=" + random.choice(SIGNALS),
         "error": lambda: "error=" + random.choice(ERRORS),
         "corrupt": lambda: "corrupt" + random.choice(("", "", "=1", "=5")),
+        "drop": lambda: "drop=" + random.choice(SPANS),
         "eof": lambda: "eof", "reset": lambda: "reset", "ignore": lambda: "ignore",
     }[name]()
 
@@ -35,6 +38,8 @@ def rule(random, gentle, own):
     hot = random.random() < 0.7
     calls = random.choice(HOT + own if hot else COLD)
     name, parts = effect(random, gentle)
+    if name == "drop" and not gentle and calls in ("%accept", "close"):
+        parts = "drop"
     parts = [calls, parts]
     if random.random() < 0.2:
         second, text = effect(random, gentle)

@@ -42,11 +42,12 @@ def write(directory, name, text):
 
 class Service:
     """calls: what it makes often. behind(): what runs bare behind it. avoid: effects that the program does not
-    survive, and would not on a real network."""
+    survive, and would not on a real network. leaks: it loses descriptors by its own doing, after errors."""
     calls = ()
     behind = None
     avoid = ()
     clients = (1, 1, 2)
+    leaks = False
 
     def __init__(self, random, directory):
         self.random, self.directory = random, directory
@@ -144,6 +145,7 @@ class Iperf3(Service):
     name = "iperf3"
     calls = ("read", "write", "select")
     clients = (1,)
+    leaks = True
     # Its lengths and its JSON come unchecked from the peer.
     avoid = ("corrupt",)
 

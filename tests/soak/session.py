@@ -25,6 +25,7 @@ CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.
 START, CLIENT, DRAIN, PROBE, THREADS, STOP = 15, 20, 25, 40, 10, 15
 # A client whose peer is unreachable ends without a word to it: the server would wait for ever.
 UNREACHABLE = ("error=EHOSTUNREACH", "error=ENETUNREACH")
+ENDS = ("error", "reset", "eof")
 GROWTH_KB = 12 << 10  # what a server may gain in a session, where it is flat when bare
 IDLE_CPU = 0.5        # of an idle second
 
@@ -48,12 +49,18 @@ class Session:
         self.service = services.SERVICES[number % len(services.SERVICES)](self.random, self.directory)
         self.segment = os.path.join(self.directory, "segment")
         self.faults = 0
-        self.server = self.behind = None
+        self.left = set()  # inodes of what stays open
+        self.server = self.behind = self.hand = None
         self.log = open(os.path.join(self.directory, "log"), "w+", encoding="utf-8", errors="replace")
         count = self.random.choice((4, 12, 24))
         self.gentle = self.rules(count, True)
         self.lossy = self.rules(count, False)
         self.plan("create", self.segment, str(self.random.getrandbits(32)), *self.gentle, *self.lossy)
+
+        if self.random.random() < 0.8:
+            self.hand = subprocess.Popen([self.helper, "hand", self.segment, self.random.choice(("wire", "wire", "host"))],
+                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log)
+            self.hand.stdout.read(1)
 
     # ---- small things ----
 
@@ -106,6 +113,11 @@ class Session:
             self.end(self.server)
         self.crashed("the server", self.server)
         self.end(self.behind)
+        if self.hand:
+            if self.hand.poll() is not None:
+                self.fault("the second hand has ended: %d" % self.hand.returncode)
+            self.hand.terminate()
+            self.hand.wait(STOP)
 
     def crashed(self, who, process):
         if process.poll() is None or -process.returncode not in CRASHES:
@@ -153,7 +165,7 @@ class Session:
         }
 
     def connections(self):
-        return [s for s in kernel.sockets() if s[0] not in ("LISTEN", "TIME_WAIT", "CLOSE")]
+        return [s for s in kernel.sockets() if s[0] not in ("LISTEN", "TIME_WAIT", "CLOSE") and s[5] not in self.left]
 
     def drained(self, before, ignored):
         """No connection, thread or descriptor is left that was not there before; but for pipes, of which haproxy
@@ -216,6 +228,12 @@ class Session:
                 if left:
                     self.fault("left in /dev/shm: %s" % left)
 
+    def leak(self, armed, fired):
+        """How many descriptors the faults themselves may have left, or the program by its own doing."""
+        def is_leak(text):
+            return "ignore" in text or self.service.leaks and any(":" + word in text for word in ENDS)
+        return sum(fired[n - 1] for n in armed if is_leak((self.gentle + self.lossy)[n - 1]))
+
     def round(self, number, seconds, before):
         gentle = self.random.random() < 0.4
         numbers = range(1, len(self.gentle) + 1) if gentle else range(len(self.gentle) + 1,
@@ -234,7 +252,7 @@ class Session:
         if self.server.poll() is not None:
             self.say("  the server has ended: %d" % self.server.returncode)
             return not self.crashed("the server", self.server) and self.start() and None
-        ignored = sum(fired[n - 1] for n in armed if "ignore" in (self.gentle + self.lossy)[n - 1])
+        ignored = self.leak(armed, fired)
         self.drained(before, ignored)
         self.idles()
         self.say("  fired %d" % sum(fired))
@@ -250,7 +268,7 @@ class Session:
             if good is None: # another server
                 good, before, first, rounds = True, self.measured(), None, 0
             elif good is False and not self.faults: # descriptors that it believes closed are left
-                good, before = True, self.measured()
+                good, before, self.left = True, self.measured(), {s[5] for s in kernel.sockets() if s[5]}
             rounds += 1
             first = first or self.measured()
             if good and rounds > 1 and self.measured()["kb"] > first["kb"] + GROWTH_KB:
@@ -278,7 +296,7 @@ def main():
     try:
         session.run(float(sys.argv[4]))
     finally:
-        for process in (session.server, session.behind):
+        for process in (session.server, session.behind, session.hand):
             session.end(process)
         if not (session.faults and os.environ.get("SOAK_KEEP")):
             shutil.rmtree(session.directory, ignore_errors=True)
