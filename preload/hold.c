@@ -308,6 +308,23 @@ static void break_off(struct tf_socket *socket)
     tf_lock_leave(&tf_later_lock, mask);
 }
 
+/* What is due in this process is done now, whether or not the thread has come to it:
+ * a wait that says ready and the call that follows must agree. False: the hold is
+ * another process's. */
+static bool catch_up(struct tf_socket *socket, enum tf_side side, uint64_t now)
+{
+    uint64_t mask, cookie = atomic_load(&socket->cookie);
+
+    if (!tf_lock_enter(&tf_later_lock, true, &mask))
+        return false;
+    struct hold *hold = find(cookie, side);
+    bool own = hold && !hold->over;
+    if (own)
+        step(hold, now);
+    tf_lock_leave(&tf_later_lock, mask);
+    return own;
+}
+
 /* *look_ns: when to look again, whether or not it is held now. */
 bool tf_hold_is(struct tf_socket *socket, enum tf_side side, int fd, uint64_t *look_ns)
 {
@@ -324,6 +341,12 @@ bool tf_hold_is(struct tf_socket *socket, enum tf_side side, int fd, uint64_t *l
         return false;
     }
     now = tf_now_ns();
+    if (until <= now && catch_up(socket, side, now))
+        *look_ns = until = atomic_load(&row->until_ns);
+    if (until == 0) {
+        *look_ns = UINT64_MAX;
+        return false;
+    }
     if (until > now)
         return side == TF_SIDE_OUT || tf_hold_listens(socket) ||
                tf_hold_passed(socket, side) >= atomic_load(&row->free_to);
