@@ -64,7 +64,7 @@ static void step_queued(struct subject *subject, const char *argument, char *out
 
 static void step_unsent(struct subject *subject, const char *argument, char *out, size_t size)
 {
-    enum { ACK_MS = 250 }; /* it may be delayed */
+    enum { ACK_MS = 2000 }; /* it may be delayed, and the machine busy */
     int unsent = -1, result;
     uint64_t end = probe_now_ms() + ACK_MS;
     (void)argument;
