@@ -221,17 +221,16 @@ static bool lasts(const struct tf_call *call)
     return rule->last == UINT64_MAX && rule->step == 1 && rule->prob >= 1;
 }
 
-static bool hold(struct tf_call *call, enum tf_side side, bool again)
+static bool hold(struct tf_call *call, enum tf_side side, uint64_t until_ns, bool again)
 {
-    uint64_t delay = call->effect.delay_ns;
     struct tf_effect rest = call->effect;
+    bool ranges = side == TF_SIDE_IN && lasts(call) && tf_hold_side(call) == side;
 
     rest.effects &= ~(1u << TF_EFFECT_delay);
     rest.rule = rest.effects ? rest.rule : 0;
     rest.rest = true;
-    call->fired = tf_hold_start(call, side, tf_now_ns() + delay,
-                                side == TF_SIDE_IN && lasts(call) && tf_hold_side(call) == side ? delay : 0,
-                                again ? &rest : NULL);
+    call->fired =
+        tf_hold_start(call, side, until_ns, ranges ? call->effect.delay_ns : 0, again ? &rest : NULL);
     return call->fired;
 }
 
@@ -243,7 +242,9 @@ static bool late_connect(struct tf_call *call, long *result)
     *result = tf_perform(call->id, call->arg);
     if (*result != -EINPROGRESS)
         call->reason = TF_REASON_call_failed;
-    if (*result != -EINPROGRESS || !hold(call, TF_SIDE_OUT, false) || !hold(call, TF_SIDE_IN, false))
+    uint64_t until = tf_now_ns() + call->effect.delay_ns; /* of both sides: they end together */
+    if (*result != -EINPROGRESS || !hold(call, TF_SIDE_OUT, until, false) ||
+        !hold(call, TF_SIDE_IN, until, false))
         atomic_fetch_and(&call->socket->latches, ~(uint32_t)TF_LATCH_CONNECT_LATE);
     return true;
 }
@@ -272,7 +273,7 @@ static bool delay_nonblocking(struct tf_call *call, long *result)
         return true;
     }
     *result = -EAGAIN;
-    return hold(call, tf_hold_side(call), true);
+    return hold(call, tf_hold_side(call), tf_now_ns() + call->effect.delay_ns, true);
 }
 
 /* A wait's result is consumed already (edge-triggered events): it is kept. */
