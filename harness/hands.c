@@ -21,9 +21,10 @@
 /* What ends at its time. */
 struct due {
     struct due *next;
-    uint64_t at_ns;                 /* UINT64_MAX: with the run */
-    int kept_fd;                    /* closed then; or -1: */
-    struct tf_endpoint local, peer; /* this socket hears again */
+    uint64_t at_ns; /* UINT64_MAX: with the run */
+    int kept_fd;    /* closed then; or -1 */
+    bool deaf;      /* hears again: it, or the socket with these addresses */
+    struct tf_endpoint local, peer;
 };
 
 struct tf_hand_server {
@@ -72,15 +73,21 @@ static int deafen_peer(struct tf_hand_server *server, const struct tf_hand_slot 
     }
     if (fd < 0)
         return fd;
+    struct due due = {
+        .at_ns = end_of(slot), .kept_fd = fd, .deaf = true, .local = slot->peer, .peer = slot->local};
     int result = tf_reach_deafen(fd, true);
-    close(fd);
-    if (result)
-        return result;
-    /* No duplicate is kept meanwhile, or the peer's FIN would be, too. The peer may
-     * be anybody's: it hears again when the run ends. */
-    return remember(
-        server,
-        &(struct due){.at_ns = end_of(slot), .kept_fd = -1, .local = slot->peer, .peer = slot->local});
+    /* For a time a duplicate is kept, for if the peer closes meanwhile, nobody else
+     * could have it hear again; its FIN is late by that. No longer, or there would be
+     * none. The peer may be anybody's: it hears again when the run ends. */
+    if (result || slot->lasts_ns == 0) {
+        close(fd);
+        due.kept_fd = -1;
+    }
+    if (!result)
+        result = remember(server, &due);
+    if (result && due.kept_fd >= 0)
+        close(fd);
+    return result;
 }
 
 static int darken(struct tf_hand_server *server, const struct tf_hand_slot *slot)
@@ -146,11 +153,10 @@ static void reclaim(struct tf_hand_slot *slot, uint64_t now_ns)
 static void end_due(struct due *due)
 {
     int fd = due->kept_fd;
-    if (fd < 0) {
+    if (due->deaf && fd < 0)
         fd = tf_reach_address(&due->local, &due->peer);
-        if (fd >= 0)
-            tf_reach_deafen(fd, false);
-    }
+    if (due->deaf && fd >= 0)
+        tf_reach_deafen(fd, false);
     if (fd >= 0)
         close(fd);
     free(due);
