@@ -57,8 +57,10 @@ class Session:
         self.plan("create", self.segment, str(self.random.getrandbits(32)), *self.gentle, *self.lossy)
 
         if self.random.random() < 0.8:
-            self.hand = subprocess.Popen([self.helper, "hand", self.segment, self.random.choice(("wire", "wire", "host"))],
-                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log)
+            kind = self.random.choice(("wire", "wire", "host"))
+            self.say("the second hand: %s" % kind)
+            self.hand = subprocess.Popen([self.helper, "hand", self.segment, kind], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                         stderr=self.log)
             self.hand.stdout.read(1)
 
     # ---- small things ----
