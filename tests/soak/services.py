@@ -41,8 +41,8 @@ def write(directory, name, text):
 
 
 class Service:
-    """calls: what it makes often. behind(): what runs bare behind it. avoid: effects that the program does not
-    survive, and would not on a real network. leaks: descriptors that it loses by its own doing when a
+    """calls: what it makes often. behind(): what runs bare behind it. avoid: rules (regular expressions) that
+    the program does not survive, and would not on a real network. leaks: descriptors that it loses by its own doing when a
     connection fails."""
     calls = ()
     behind = None
@@ -63,6 +63,8 @@ class Service:
 class Redis(Service):
     name = "redis-server"
     calls = ("read", "write", "epoll_wait")
+    # It forgets a client that it could not watch: createClient does not look at what epoll_ctl says.
+    avoid = ("(epoll_ctl|%all):.*error=",)
 
     def __init__(self, random, directory):
         super().__init__(random, directory)
@@ -148,7 +150,7 @@ class Iperf3(Service):
     name = "iperf3"
     calls = ("read", "write", "select")
     clients = (1,)
-    leaks = 2
+    leaks = 20
     # Its lengths and its JSON come unchecked from the peer.
     avoid = ("corrupt",)
 
