@@ -7,6 +7,7 @@
 #define TF_RESULT_H
 
 #include "error.h"
+#include "finding.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -58,6 +59,8 @@ struct tf_result {
     size_t failures_count;
     struct tf_program_result_text *programs;
     size_t programs_count;
+    struct tf_finding *findings;
+    size_t findings_count;
     char **events; /* around the fault, and the last ones: lines as of strace(1) */
     size_t events_count;
     char **notes;
