@@ -184,6 +184,34 @@ static int set_up(struct tf_case_run *run, struct tf_error *error)
 
 /* ---- judging ---- */
 
+static char *calls_of(uint64_t set)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    for (int call = 0; out != NULL && call < TF_CALLS; call++)
+        if (set & TF_BIT(call))
+            fprintf(out, "%s%s", ftell(out) > 0 ? " " : "", tf_call_info[call].name);
+    if (out != NULL)
+        fclose(out);
+    return text;
+}
+
+static void report_rules(const struct tf_running *running, struct tf_program_result_text *text)
+{
+    for (uint32_t i = 0; i < running->seen.rules; i++) {
+        const struct tf_rule_seen *seen = &running->seen.rule[i];
+        struct tf_rule_result *rule = tf_result_rule(text, running->actor->faults[i].text);
+        if (rule == NULL)
+            return;
+        free(rule->calls);
+        rule->calls = calls_of(seen->calls);
+        rule->counted = seen->counted;
+        rule->fired = seen->fired + seen->begun;
+        rule->undelivered = seen->undelivered;
+    }
+}
+
 static void report_program(struct tf_case_run *run, const struct tf_running *running)
 {
     const struct tf_seen *seen = &running->seen;
@@ -212,6 +240,7 @@ static void report_program(struct tf_case_run *run, const struct tf_running *run
     text->err = tf_text_clean(seen->err != NULL ? seen->err : "", seen->err_length, TF_RESULT_OUTPUT, true);
     text->out_bytes = seen->out_bytes;
     text->err_bytes = seen->err_bytes;
+    report_rules(running, text);
 }
 
 /* Of a case that was ended by one of its steps only what was seen by then counts. */
@@ -298,7 +327,7 @@ static void run_programs(struct tf_case_run *run)
     if (run->started_ns > 0)
         judge(run);
     conclude(run->result);
-    if (run->result->status != TF_HELD)
+    if (run->result->status != TF_HELD || run->result->findings_count > 0)
         tf_case_show(run);
 }
 

@@ -54,7 +54,10 @@ void tf_running_event(void *data, enum tf_collect_what what, const struct tf_eve
     bool begun = what == TF_COLLECT_NEVER && event->rule > 0 && event->rule <= TF_RULES_MAX;
     if (begun)
         running->seen.rule[event->rule - 1].begun++;
-    keep_around(running, event, begun || (event->flags & TF_EVENT_FIRED) != 0);
+    bool struck = begun || (event->flags & TF_EVENT_FIRED) != 0;
+    if (struck && event->rule > 0 && event->rule <= TF_RULES_MAX && event->call < TF_CALLS)
+        running->seen.rule[event->rule - 1].calls |= TF_BIT(event->call);
+    keep_around(running, event, struck);
     running->recent[running->recents++ % TF_RECENT] = *event;
     for (size_t i = 0; i < running->seen.watches_count; i++)
         running->seen.watches[i].count += tf_pattern_matches(running->seen.watches[i].pattern, event);
@@ -139,6 +142,9 @@ static void gather(struct timeline *timeline, const struct tf_running *running)
     }
 }
 
+/* Of an event: what a picture of it does not need. */
+static const char *const left_out[] = {"number", "tid", "data", "data_cut", "ordinal", "position", "value"};
+
 static void show(struct tf_case_run *run, const struct shown *shown)
 {
     char line[1200];
@@ -146,6 +152,11 @@ static void show(struct tf_case_run *run, const struct shown *shown)
     tf_show_event(tf_collect_segment(shown->running->collect), shown->event, 0, line + length,
                   sizeof(line) - length);
     tf_result_event(run->result, line);
+    json_t *moment = tf_show_event_json(tf_collect_segment(shown->running->collect), shown->event);
+    for (size_t i = 0; moment != NULL && i < sizeof(left_out) / sizeof(left_out[0]); i++)
+        json_object_del(moment, left_out[i]);
+    json_object_set_new(moment, "program", json_string(shown->running->actor->name));
+    tf_result_moment(run->result, moment);
 }
 
 void tf_case_show(struct tf_case_run *run)

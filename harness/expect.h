@@ -37,6 +37,7 @@ struct tf_seen {
     struct tf_rule_seen {
         uint64_t counted, fired, undelivered;
         uint64_t begun;  /* struck calls that never returned: not in fired */
+        uint64_t calls;  /* those that it struck: TF_BITs */
         uint32_t reason; /* enum tf_reason */
     } rule[TF_RULES_MAX];
 };

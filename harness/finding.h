@@ -6,6 +6,9 @@
 #ifndef TF_FINDING_H
 #define TF_FINDING_H
 
+#include "error.h"
+
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -60,6 +63,29 @@ struct tf_finding {
     size_t life_count;
     char *reproduce; /* a command line */
     unsigned times;  /* how often it was made; the same id is one finding */
+    /* Of a finding that was read back: what `check` points to, for a table that
+     * this program need not have. Freed with it. */
+    struct tf_check_info *read_check;
 };
+
+const char *tf_severity_name(enum tf_severity severity);        /* "note", "warning", "error" */
+const char *tf_finding_state_name(enum tf_finding_state state); /* "new", "known", "suppressed" */
+
+/* Does it count against the run? Neither a note, nor what is known or excused. */
+bool tf_finding_counts(const struct tf_finding *finding);
+
+/* "FUNCTION at FILE:LINE", "FUNCTION in MODULE+0xOFFSET", "MODULE+0xOFFSET". As
+ * snprintf(3). */
+int tf_frame_show(const struct tf_frame *frame, char *out, size_t size);
+
+/* "warning: spin: MESSAGE (main at server.c:7)" */
+int tf_finding_show(const struct tf_finding *finding, char *out, size_t size);
+
+/* To JSON, with all that its check says, and back; NULL, or -1 with *error filled
+ * and nothing to free. Texts that are NULL are "". */
+json_t *tf_finding_json(const struct tf_finding *finding);
+int tf_finding_parse(struct tf_finding *finding, const json_t *json, struct tf_error *error);
+
+void tf_finding_fini(struct tf_finding *finding);
 
 #endif

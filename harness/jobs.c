@@ -60,6 +60,7 @@ static void describe(struct tf_result *result, const struct tf_job *job)
     result->file = clean(job->one->file->path);
     result->suite = clean(job->one->file->name);
     result->name = clean(job->one->name);
+    result->line = job->one->line > 0 ? (unsigned int)job->one->line : 0;
     result->about = job->one->about != NULL
                         ? tf_text_clean(job->one->about, strlen(job->one->about), TF_RESULT_VALUE, false)
                         : strdup("");

@@ -53,35 +53,58 @@ static void one_line(const struct tf_failure *failure, char *text, size_t size)
              failure->program[0] != '\0' ? " " : "", failure->check, failure->expected, failure->got);
 }
 
+static void line(FILE *out, const char *text)
+{
+    lines(out, text);
+    fputc('\n', out);
+}
+
+/* What the one element is about: the first failure of the case's kind, else the
+ * first finding that counts. */
+static void head(const struct tf_result *result, char *text, size_t size, const char **type)
+{
+    for (size_t i = 0; i < result->failures_count; i++)
+        if (result->status != TF_BROKEN || result->failures[i].broken) {
+            one_line(&result->failures[i], text, size);
+            *type = result->failures[i].check;
+            return;
+        }
+    for (size_t i = 0; i < result->findings_count; i++)
+        if (tf_finding_counts(&result->findings[i])) {
+            tf_finding_show(&result->findings[i], text, size);
+            *type = result->findings[i].check->name;
+            return;
+        }
+    snprintf(text, size, "%s", result->reason);
+    *type = "run";
+}
+
 /* All failures of a case are one element: more than one is not in every dialect. */
 static void failures(FILE *out, const struct tf_result *result)
 {
-    const char *element = result->status == TF_BROKEN ? "error" : "failure";
-    char text[2 * TF_RESULT_VALUE + 256];
-    const struct tf_failure *first = result->failures_count > 0 ? &result->failures[0] : NULL;
-    for (size_t i = 0; i < result->failures_count && result->status == TF_BROKEN; i++)
-        if (result->failures[i].broken) {
-            first = &result->failures[i];
-            break;
-        }
-    if (first != NULL)
-        one_line(first, text, sizeof(text));
-    else
-        snprintf(text, sizeof(text), "%s", result->reason);
+    const char *element = result->status == TF_BROKEN ? "error" : "failure", *type;
+    char text[2 * TF_RESULT_VALUE + 1024];
+    head(result, text, sizeof(text), &type);
     fprintf(out, "      <%s", element);
     attribute(out, "message", text);
-    attribute(out, "type", first != NULL ? first->check : "run");
+    attribute(out, "type", type);
     fputc('>', out);
     for (size_t i = 0; i < result->failures_count; i++) {
         one_line(&result->failures[i], text, sizeof(text));
-        lines(out, text);
-        fputc('\n', out);
+        line(out, text);
+    }
+    for (size_t i = 0; i < result->findings_count; i++) {
+        const struct tf_finding *finding = &result->findings[i];
+        tf_finding_show(finding, text, sizeof(text));
+        line(out, text);
+        for (size_t j = 0; j < finding->life_count; j++)
+            line(out, finding->life[j]);
+        line(out, finding->check->why);
+        line(out, finding->check->source);
     }
     fputs("events:\n", out);
-    for (size_t i = 0; i < result->events_count; i++) {
-        lines(out, result->events[i]);
-        fputc('\n', out);
-    }
+    for (size_t i = 0; i < result->events_count; i++)
+        line(out, result->events[i]);
     fputs("again: ", out);
     lines(out, result->reproduce);
     fprintf(out, "</%s>\n", element);
@@ -99,6 +122,11 @@ static void output(FILE *out, const struct tf_result *result)
         lines(out, program->end);
         fputs("\n", out);
         lines(out, program->out);
+    }
+    for (size_t i = 0; i < result->findings_count && result->status == TF_HELD; i++) {
+        char text[2 * TF_RESULT_VALUE];
+        tf_finding_show(&result->findings[i], text, sizeof(text));
+        line(out, text);
     }
     fputs("</system-out>\n      <system-err>", out);
     for (size_t i = 0; i < result->programs_count; i++)
@@ -174,4 +202,4 @@ static void end(FILE *out, const struct tf_report_style *style, const struct tf_
     fputs("</testsuites>\n", out);
 }
 
-const struct tf_report tf_report_junit = {"junit", NULL, NULL, end};
+const struct tf_report tf_report_junit = {"junit", ".xml", NULL, NULL, end};

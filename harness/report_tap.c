@@ -38,6 +38,25 @@ static void list(FILE *out, const char *name, char *const *lines, size_t count)
         quoted(out, "    - ", lines[i]);
 }
 
+static void findings(FILE *out, const struct tf_result *result)
+{
+    if (result->findings_count > 0)
+        fprintf(out, "  findings:\n");
+    for (size_t i = 0; i < result->findings_count; i++) {
+        const struct tf_finding *finding = &result->findings[i];
+        char site[1024] = "";
+        if (finding->frames_count > 0)
+            tf_frame_show(&finding->frames[0], site, sizeof(site));
+        quoted(out, "    - check: ", finding->check->name);
+        quoted(out, "      severity: ", tf_severity_name(finding->check->severity));
+        quoted(out, "      state: ", tf_finding_state_name(finding->state));
+        quoted(out, "      program: ", finding->program);
+        quoted(out, "      message: ", finding->message);
+        quoted(out, "      at: ", site);
+        quoted(out, "      id: ", finding->id);
+    }
+}
+
 static void diagnose(FILE *out, const struct tf_result *result)
 {
     fprintf(out, "  ---\n");
@@ -53,6 +72,7 @@ static void diagnose(FILE *out, const struct tf_result *result)
         quoted(out, "      expected: ", result->failures[i].expected);
         quoted(out, "      got: ", result->failures[i].got);
     }
+    findings(out, result);
     if (result->programs_count > 0)
         fprintf(out, "  programs:\n");
     for (size_t i = 0; i < result->programs_count; i++) {
@@ -85,9 +105,14 @@ static void each(FILE *out, const struct tf_report_style *style, const struct tf
         describe(out, result->reason);
     }
     fputc('\n', out);
-    if (bad)
+    if (bad) {
         diagnose(out, result);
+    } else if (result->findings_count > 0) {
+        fprintf(out, "  ---\n");
+        findings(out, result);
+        fprintf(out, "  ...\n");
+    }
     fflush(out);
 }
 
-const struct tf_report tf_report_tap = {"tap", begin, each, NULL};
+const struct tf_report tf_report_tap = {"tap", ".tap", begin, each, NULL};

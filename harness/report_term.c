@@ -71,7 +71,7 @@ static void print_details(FILE *out, const struct tf_report_style *style, const 
 {
     for (size_t i = 0; i < result->failures_count; i++)
         print_failure(out, &result->failures[i]);
-    if (result->failures_count == 0 && result->reason[0] != '\0')
+    if (result->failures_count == 0 && result->findings_count == 0 && result->reason[0] != '\0')
         fprintf(out, "    %s\n", result->reason);
     if (result->about[0] != '\0')
         print_lines(out, "    ", result->about);
@@ -114,7 +114,24 @@ static void each(FILE *out, const struct tf_report_style *style, const struct tf
         print_details(out, style, result);
     for (size_t i = 0; i < result->notes_count && (bad || style->verbose); i++)
         fprintf(out, "    note: %s\n", result->notes[i]);
+    for (size_t i = 0; i < result->findings_count; i++)
+        if (tf_finding_counts(&result->findings[i]) || bad || style->verbose)
+            tf_report_finding(out, style, "    ", &result->findings[i]);
     fflush(out);
+}
+
+static void print_findings(FILE *out, const struct tf_run *run)
+{
+    const char *before = "; ";
+    for (int severity = TF_ERROR; severity >= TF_NOTE; severity--) {
+        size_t count = 0;
+        for (size_t i = 0; i < run->count; i++)
+            count += tf_result_findings(&run->results[i], severity);
+        if (count == 0)
+            continue;
+        fprintf(out, "%s%zu %s%s", before, count, tf_severity_name(severity), count == 1 ? "" : "s");
+        before = ", ";
+    }
 }
 
 static void end(FILE *out, const struct tf_report_style *style, const struct tf_run *run)
@@ -131,9 +148,10 @@ static void end(FILE *out, const struct tf_report_style *style, const struct tf_
                 plain(style));
         comma = ", ";
     }
+    print_findings(out, run);
     fprintf(out, "; %.2fs, seed %llu\n", (double)run->duration_ns / 1e9, (unsigned long long)run->seed);
     if (style->verbose && run->sandbox != NULL)
         fprintf(out, "%s\n", run->sandbox);
 }
 
-const struct tf_report tf_report_term = {"term", NULL, each, end};
+const struct tf_report tf_report_term = {"term", ".txt", NULL, each, end};

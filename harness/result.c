@@ -1,5 +1,7 @@
 #include "result.h"
 
+#include "rule.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +121,103 @@ int tf_result_note(struct tf_result *result, const char *line)
     return append(&result->notes, &result->notes_count, line);
 }
 
+int tf_result_transition(struct tf_result *result, const char *states)
+{
+    for (size_t i = 0; i < result->transitions_count; i++)
+        if (states != NULL && strcmp(result->transitions[i], states) == 0)
+            return 0;
+    return append(&result->transitions, &result->transitions_count, states);
+}
+
+int tf_result_moment(struct tf_result *result, json_t *event)
+{
+    if (event == NULL)
+        return 0;
+    if (result->timeline == NULL)
+        result->timeline = json_array();
+    return json_array_append_new(result->timeline, event); /* takes it also where that fails */
+}
+
+size_t tf_result_findings(const struct tf_result *result, enum tf_severity severity)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < result->findings_count; i++)
+        count +=
+            result->findings[i].state == TF_FINDING_NEW && result->findings[i].check->severity == severity;
+    return count;
+}
+
+/* On one line, whatever it holds. */
+static void clean_in_place(char **text)
+{
+    char *clean = value(*text);
+    for (char *at = clean; at != NULL && *at != '\0'; at++)
+        *at = *at == '\n' || *at == '\t' ? ' ' : *at;
+    free(*text);
+    *text = clean;
+}
+
+int tf_result_finding(struct tf_result *result, struct tf_finding *finding)
+{
+    for (size_t i = 0; i < result->findings_count; i++)
+        if (strcmp(result->findings[i].id, finding->id) == 0) {
+            result->findings[i].times += finding->times;
+            tf_finding_fini(finding);
+            return 0;
+        }
+    struct tf_finding *grown =
+        realloc(result->findings, (result->findings_count + 1) * sizeof(*result->findings));
+    if (grown == NULL) {
+        tf_finding_fini(finding);
+        return -1;
+    }
+    result->findings = grown;
+    char **texts[] = {&finding->excuse, &finding->program, &finding->message,  &finding->rule,
+                      &finding->call,   &finding->error,   &finding->reproduce};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        clean_in_place(texts[i]);
+    for (size_t i = 0; i < finding->life_count; i++)
+        clean_in_place(&finding->life[i]);
+    for (size_t i = 0; i < finding->frames_count; i++) {
+        clean_in_place(&finding->frames[i].module);
+        clean_in_place(&finding->frames[i].function);
+        clean_in_place(&finding->frames[i].file);
+    }
+    grown[result->findings_count++] = *finding;
+    memset(finding, 0, sizeof(*finding));
+    return 0;
+}
+
+/* The parts of a rule's text that are effects; a selector's value may hold ":",
+ * but no effect's name stands there. */
+static char *fault_of(const char *rule)
+{
+    char *fault = calloc(1, strlen(rule) + 1), *end = fault;
+    const char *at = strchr(rule, ':');
+    while (fault != NULL && at != NULL) {
+        const char *part = at + 1;
+        size_t length = strcspn(part, ":"), name = strcspn(part, ":=");
+        for (int i = 0; i < TF_EFFECTS; i++)
+            if (strlen(tf_effect_name(i)) == name && strncmp(tf_effect_name(i), part, name) == 0)
+                end += sprintf(end, "%s%.*s", end > fault ? " " : "", (int)length, part);
+        at = part[length] != '\0' ? part + length : NULL;
+    }
+    return fault;
+}
+
+struct tf_rule_result *tf_result_rule(struct tf_program_result_text *program, const char *text)
+{
+    struct tf_rule_result *grown =
+        realloc(program->rules, (program->rules_count + 1) * sizeof(*program->rules));
+    if (grown == NULL)
+        return NULL;
+    program->rules = grown;
+    struct tf_rule_result *rule = &grown[program->rules_count++];
+    *rule = (struct tf_rule_result){.text = value(text), .calls = strdup("")};
+    rule->fault = rule->text != NULL ? fault_of(rule->text) : NULL;
+    return rule;
+}
+
 struct tf_program_result_text *tf_result_program(struct tf_result *result)
 {
     struct tf_program_result_text *grown =
@@ -152,7 +251,18 @@ void tf_result_fini(struct tf_result *result)
         free(result->programs[i].end);
         free(result->programs[i].out);
         free(result->programs[i].err);
+        for (size_t j = 0; j < result->programs[i].rules_count; j++) {
+            free(result->programs[i].rules[j].text);
+            free(result->programs[i].rules[j].fault);
+            free(result->programs[i].rules[j].calls);
+        }
+        free(result->programs[i].rules);
     }
+    for (size_t i = 0; i < result->findings_count; i++)
+        tf_finding_fini(&result->findings[i]);
+    json_decref(result->timeline);
+    free_lines(result->transitions, result->transitions_count);
+    free(result->findings);
     free(result->failures);
     free(result->programs);
     free_lines(result->events, result->events_count);

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { TF_RESULT_VERSION = 1 };
+enum { TF_RESULT_VERSION = 1 }; /* of run.schema.json */
 
 enum tf_status {
     TF_HELD,
@@ -39,6 +39,13 @@ struct tf_failure {
     bool broken; /* the tool's failure, not the program's */
 };
 
+/* A rule of a program, and what came of it. */
+struct tf_rule_result {
+    char *text, *fault; /* "connect:error=EINTR:when=1", its effects: "error=EINTR" */
+    char *calls;        /* names of the calls that it struck, blanks between; "" */
+    uint64_t counted, fired, undelivered;
+};
+
 struct tf_program_result_text {
     char *name, *command;
     char *end; /* "exited with status 7", "ran until stopped" */
@@ -46,10 +53,13 @@ struct tf_program_result_text {
     uint64_t fired;                /* faults that struck */
     char *out, *err;               /* the last of each output */
     uint64_t out_bytes, err_bytes; /* of all of it */
+    struct tf_rule_result *rules;
+    size_t rules_count;
 };
 
 struct tf_result {
     char *file, *suite, *name, *about; /* suite: the scenario file's name */
+    unsigned line;                     /* of the case in the file; 0: unknown */
     enum tf_status status;
     char *reason; /* why it is skipped or broken, or ""; one line */
     uint64_t seed;
@@ -63,6 +73,9 @@ struct tf_result {
     size_t findings_count;
     char **events; /* around the fault, and the last ones: lines as of strace(1) */
     size_t events_count;
+    json_t *timeline;   /* the same as objects, those of events.jsonl in part; or NULL */
+    char **transitions; /* of TCP's states that were gone through: "SYN_SENT ESTABLISHED" */
+    size_t transitions_count;
     char **notes;
     size_t notes_count;
     char *reproduce; /* a command line */
@@ -86,9 +99,18 @@ int tf_result_failure(struct tf_result *result, bool broken, const char *program
                       const char *expected, const char *got);
 int tf_result_event(struct tf_result *result, const char *line);
 int tf_result_note(struct tf_result *result, const char *line);
+int tf_result_transition(struct tf_result *result, const char *states); /* where it is not there yet */
+/* Takes the event, a new reference; may be NULL. */
+int tf_result_moment(struct tf_result *result, json_t *event);
+/* Takes what *finding owns, in every case. The same id is counted, not kept again. */
+int tf_result_finding(struct tf_result *result, struct tf_finding *finding);
+struct tf_rule_result *tf_result_rule(struct tf_program_result_text *program, const char *text);
 struct tf_program_result_text *tf_result_program(struct tf_result *result); /* a new, empty one; NULL */
 
 void tf_result_fini(struct tf_result *result);
+
+/* How many of its findings are new and of this severity. */
+size_t tf_result_findings(const struct tf_result *result, enum tf_severity severity);
 
 /* To JSON and back; NULL, or -1 with *error filled. */
 json_t *tf_result_json(const struct tf_result *result);
@@ -109,16 +131,29 @@ struct tf_report_style {
  * them all. They write to `out` and know no other output. */
 struct tf_report {
     const char *name;
+    const char *suffix; /* of files that hold it: ".xml" */
     void (*begin)(FILE *out, const struct tf_report_style *style, size_t cases);
     void (*each)(FILE *out, const struct tf_report_style *style, const struct tf_result *result,
                  size_t number);
     void (*end)(FILE *out, const struct tf_report_style *style, const struct tf_run *run);
 };
 
-extern const struct tf_report tf_report_term, tf_report_tap, tf_report_junit, tf_report_json;
+extern const struct tf_report tf_report_term, tf_report_tap, tf_report_junit, tf_report_json, tf_report_sarif,
+    tf_report_markdown;
 extern const struct tf_report *const tf_reports[]; /* ends with NULL */
 
-/* NULL where there is none. */
+/* By name, and by the name of the file it is to be written to. NULL where there is
+ * none. */
 const struct tf_report *tf_report_find(const char *name);
+const struct tf_report *tf_report_of_file(const char *path);
+/* "term, tap or json". As snprintf(3). */
+int tf_report_names(char *out, size_t size);
+
+/* What a finding says to people, each line behind `indent`. */
+void tf_report_finding(FILE *out, const struct tf_report_style *style, const char *indent,
+                       const struct tf_finding *finding);
+
+/* A run as one JSON document, that of run.schema.json. NULL: no memory. */
+json_t *tf_run_json(const struct tf_run *run);
 
 #endif

@@ -9,8 +9,11 @@
 static int add_report(struct tf_run_command *command, const char *format, struct tf_error *error)
 {
     const struct tf_report *report = tf_report_find(format);
-    if (report == NULL)
-        return tf_error_set(error, "unknown format \"%.40s\"; expected term, tap, junit or json", format);
+    if (report == NULL) {
+        char names[128];
+        tf_report_names(names, sizeof(names));
+        return tf_error_set(error, "unknown format \"%.40s\"; expected %s", format, names);
+    }
     if (command->reports_count == TF_RUN_REPORTS)
         return tf_error_set(error, "more than %d reports", TF_RUN_REPORTS);
     command->reports[command->reports_count++] = (struct tf_run_report){.report = report};
@@ -19,19 +22,12 @@ static int add_report(struct tf_run_command *command, const char *format, struct
 
 static int add_file(struct tf_run_command *command, const char *path, struct tf_error *error)
 {
-    static const struct {
-        const char *end, *format;
-    } known[] = {{".xml", "junit"}, {".json", "json"}, {".tap", "tap"}, {".txt", "term"}};
     size_t count = command->reports_count;
     if (count == 0 || command->reports[count - 1].path != NULL) {
-        const char *dot = strrchr(path, '.');
-        const char *format = NULL;
-        for (size_t i = 0; dot != NULL && i < sizeof(known) / sizeof(known[0]); i++)
-            if (strcmp(dot, known[i].end) == 0)
-                format = known[i].format;
-        if (format == NULL)
+        const struct tf_report *report = tf_report_of_file(path);
+        if (report == NULL)
             return tf_error_set(error, "-o %.200s: there is no --format before it", path);
-        if (add_report(command, format, error) != 0)
+        if (add_report(command, report->name, error) != 0)
             return -1;
     }
     command->reports[command->reports_count - 1].path = path;

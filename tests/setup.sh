@@ -43,6 +43,7 @@ test  clang-tidy         tool clang-tidy
 test  cppcheck           tool cppcheck
 test  mandoc             tool mandoc
 test  libxml2-utils      tool xmllint
+test  python3-jsonschema file /usr/lib/python3/dist-packages/jsonschema/__init__.py
 test  valgrind           tool valgrind
 test  strace             tool strace
 test  procps             tool ps

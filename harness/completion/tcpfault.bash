@@ -79,7 +79,7 @@ _tcpfault() {
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$cur")); return ;;
         --format)
             local formats="term json"
-            [[ $command != run ]] || formats+=" tap junit"
+            [[ $command != run ]] || formats+=" tap junit sarif markdown"
             COMPREPLY=($(compgen -W "$formats" -- "$cur"))
             return
             ;;

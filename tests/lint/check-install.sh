@@ -10,7 +10,7 @@ make install PREFIX=/usr/local >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
 bad=0
 for file in bin/tcpfault lib/tcpfault/libtcpfault.so share/bash-completion/completions/tcpfault \
     share/man/man1/tcpfault.1 share/man/man5/tcpfault-scenario.5 share/man/man7/tcpfault-rules.7 \
-    share/tcpfault/scenario.schema.json; do
+    share/tcpfault/scenario.schema.json share/tcpfault/run.schema.json; do
     [ -f "$root/usr/local/$file" ] || { echo "make install: no $file"; bad=1; }
 done
 printed=$("$root/usr/local/bin/tcpfault" inject connect:error=ETIMEDOUT -- \

@@ -12,7 +12,7 @@ LONG_SUFFIXES = (".1", ".5", ".7", ".def", ".xsd", ".md", ".json")
 MACHINE = re.compile(r"(?<![\w.])/(?:work|root|home/[a-z]+)\b|/usr/local/(?:lib/)?python|pyenv")
 # Hosts that a text may name: this machine, examples, and where to read on.
 HOSTS = re.compile(r"https?://(?:127\.|\[::1?\]|localhost\b|\{|HOST|(?:www\.)?example\.|blitiri\.com\.ar/|"
-                   r"json-schema\.org/|www\.w3\.org/|[%$\"'<\\])")
+                   r"json-schema\.org/|www\.w3\.org/|docs\.oasis-open\.org/|[%$\"'<\\])")
 
 
 def files():

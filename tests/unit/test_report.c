@@ -1,109 +1,11 @@
 /* Results, and how the reports tell them, also where programs wrote what they
  * should not. */
-#include "result.h"
+#include "sample.h"
 #include "unit.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-
-/* Everything that could escape from a report. */
-static const char hostile[] =
-    "\x1b[31mred\x1b[0m ]]> <b>&amp;\"' \xff\xfe \xc2\x9b \xe2\x80\xae \xef\xbf\xbe # \\ \r\x7f\n"
-    "not ok 1 - forged\n  ...\n";
-
-enum { CASES = 5 };
-
-static struct tf_result results[CASES];
-static struct tf_run run;
-
-static void fill(struct tf_result *result, const char *suite, const char *name, enum tf_status status)
-{
-    memset(result, 0, sizeof(*result));
-    result->file = strdup("dir/a & b.yaml");
-    result->suite = strdup(suite);
-    result->name = strdup(name);
-    result->about = strdup("");
-    result->reason = strdup(status == TF_SKIPPED ? "it needs # nothing" : "");
-    result->reproduce = strdup("tcpfault run 'dir/a & b.yaml' --filter 'two' --seed 7");
-    result->directory = strdup("");
-    result->status = status;
-    result->seed = UINT64_MAX;
-    result->duration_ns = 1234567890;
-    result->started_realtime_ns = UINT64_C(1700000000000000000);
-}
-
-static void add_program(struct tf_result *result)
-{
-    struct tf_program_result_text *program = tf_result_program(result);
-    CU_ASSERT_PTR_NOT_NULL(program);
-    if (program == NULL)
-        return;
-    program->name = strdup("client");
-    program->command = strdup("curl 'a b'");
-    program->end = strdup("exited with status 7");
-    program->out = tf_text_clean(hostile, sizeof(hostile) - 1, TF_RESULT_OUTPUT, true);
-    program->err = strdup("an error\n");
-    program->out_bytes = 12345678;
-    program->fired = 1;
-}
-
-static void build(void)
-{
-    fill(&results[0], "suite", "one", TF_HELD);
-    add_program(&results[0]);
-    fill(&results[1], "suite", "two", TF_FAILED);
-    add_program(&results[1]);
-    tf_result_failure(&results[1], false, "client", "exit", "exit status 0", "exited with status 7");
-    tf_result_failure(&results[1], false, "client", "stdout", "\"x\"", hostile);
-    tf_result_event(&results[1], "client connect(3<TCP>, ...) = -1 ECONNREFUSED");
-    tf_result_event(&results[1], hostile);
-    tf_result_note(&results[1], hostile);
-    fill(&results[2], "suite", "three", TF_BROKEN);
-    free(results[2].reason);
-    results[2].reason = strdup("client unfired");
-    tf_result_failure(&results[2], true, "client", "unfired", "rule 1 to strike",
-                      "no call met its selectors");
-    fill(&results[3], "suite", "four", TF_SKIPPED);
-    fill(&results[4], "other", "other", TF_HELD);
-    free(results[4].file);
-    results[4].file = strdup("other.yaml");
-    results[4].repeat = 2;
-    run = (struct tf_run){.results = results,
-                          .count = CASES,
-                          .counts = {2, 1, 1, 1},
-                          .seed = UINT64_MAX,
-                          .duration_ns = 5000000000,
-                          .started_realtime_ns = UINT64_C(1700000000000000000),
-                          .command = "tcpfault run x",
-                          .sandbox = "of its own"};
-}
-
-static void clear(void)
-{
-    for (int i = 0; i < CASES; i++)
-        tf_result_fini(&results[i]);
-}
-
-/* The whole report; the caller frees it. */
-static char *written(const char *format, struct tf_report_style style)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    const struct tf_report *report = tf_report_find(format);
-    CU_ASSERT_PTR_NOT_NULL(report);
-    build();
-    if (report != NULL && report->begin != NULL)
-        report->begin(out, &style, CASES);
-    for (int i = 0; report != NULL && i < CASES && report->each != NULL; i++)
-        report->each(out, &style, &results[i], (size_t)i + 1);
-    if (report != NULL && report->end != NULL)
-        report->end(out, &style, &run);
-    fclose(out);
-    clear();
-    return text;
-}
 
 static int has(const char *text, const char *part)
 {
@@ -122,7 +24,7 @@ static void check_harmless(const char *format, const char *text)
 static void no_report_lets_control_characters_through(void)
 {
     for (size_t i = 0; tf_reports[i] != NULL; i++) {
-        char *text = written(tf_reports[i]->name, (struct tf_report_style){.verbose = true});
+        char *text = tf_sample_written(tf_reports[i]->name, (struct tf_report_style){.verbose = true});
         check_harmless(tf_reports[i]->name, text);
         free(text);
     }
@@ -154,8 +56,8 @@ static void results_survive_json(void)
 {
     struct tf_error error;
     struct tf_result copy;
-    build();
-    json_t *json = tf_result_json(&results[1]);
+    tf_sample_build();
+    json_t *json = tf_result_json(&tf_sample[1]);
     CU_ASSERT_PTR_NOT_NULL_FATAL(json);
     CU_ASSERT_EQUAL_FATAL(tf_result_parse(&copy, json, &error), 0);
     json_t *again = tf_result_json(&copy);
@@ -164,7 +66,7 @@ static void results_survive_json(void)
     json_decref(json);
     json_decref(again);
     tf_result_fini(&copy);
-    clear();
+    tf_sample_clear();
     json = json_object();
     CU_ASSERT_EQUAL(tf_result_parse(&copy, json, &error), -1);
     json_decref(json);
@@ -172,30 +74,36 @@ static void results_survive_json(void)
 
 static void the_terminal_report_says_what_and_how_again(void)
 {
-    char *text = written("term", (struct tf_report_style){.color = false});
+    char *text = tf_sample_written("term", (struct tf_report_style){.color = false});
     CU_ASSERT(has(text, "ok     suite: one (1.23s)\n"));
     CU_ASSERT(has(text, "FAIL   suite: two (1.23s)\n    client exit\n      expected  exit status 0\n"
                         "      got       exited with status 7\n"));
     CU_ASSERT(has(text, "    again: tcpfault run 'dir/a & b.yaml' --filter 'two' --seed 7\n"));
     CU_ASSERT(has(text, "      | client connect(3<TCP>, ...) = -1 ECONNREFUSED\n"));
+    CU_ASSERT(
+        has(text, "    warning spin: server: accept4 failed 123456 times a second with EMFILE (6 times)\n"));
+    CU_ASSERT(has(text, "src/ser ver.c:42\n      from  a b.so+0x1234\n      after accept4:error=EMFILE\n"));
+    CU_ASSERT(has(text, "      why   It burns a processor. Wait, or give up. [accept(2), Error handling]\n"));
+    CU_ASSERT(!has(text, "known <upstream>")); /* that case held */
     CU_ASSERT(has(text, "BROKEN suite: three"));
     CU_ASSERT(has(text, "skip   suite: four: it needs # nothing\n"));
     CU_ASSERT(has(text, "ok     other (2)"));
-    CU_ASSERT(has(text, "5 cases: 2 ok, 1 failed, 1 broken, 1 skipped; 5.00s, seed 18446744073709551615\n"));
+    CU_ASSERT(has(text, "5 cases: 2 ok, 1 failed, 1 broken, 1 skipped; 1 error, 2 warnings; 5.00s, seed "
+                        "18446744073709551615\n"));
     CU_ASSERT(!has(text, "\n..."));
     free(text);
 }
 
 static void quiet_leaves_only_what_is_wrong(void)
 {
-    char *text = written("term", (struct tf_report_style){.quiet = true});
+    char *text = tf_sample_written("term", (struct tf_report_style){.quiet = true});
     CU_ASSERT(!has(text, "suite: one") && !has(text, "skip ") && has(text, "FAIL ") && has(text, "BROKEN "));
     free(text);
 }
 
 static void color_only_where_wanted(void)
 {
-    char *text = written("term", (struct tf_report_style){.color = true});
+    char *text = tf_sample_written("term", (struct tf_report_style){.color = true});
     CU_ASSERT(has(text, "\x1b[31mFAIL"));
     CU_ASSERT(!has(text, "\x1b[31mred"));
     free(text);
@@ -211,34 +119,64 @@ static int lines_that_begin(const char *text, const char *start)
 
 static void tap_has_a_plan_and_a_line_a_case(void)
 {
-    char *text = written("tap", (struct tf_report_style){.color = false});
+    char *text = tf_sample_written("tap", (struct tf_report_style){.color = false});
     CU_ASSERT_EQUAL(strncmp(text, "TAP version 14\n1..5\nok 1 - suite: one\n", 38), 0);
     CU_ASSERT_EQUAL(lines_that_begin(text, "ok "), 3);
     CU_ASSERT_EQUAL(lines_that_begin(text, "not ok "), 2); /* none forged */
     CU_ASSERT(has(text, "\nok 4 - suite: four # SKIP it needs \\# nothing\n"));
-    CU_ASSERT_EQUAL(lines_that_begin(text, "  ---"), 2);
-    CU_ASSERT_EQUAL(lines_that_begin(text, "  ..."), 2);
+    CU_ASSERT_EQUAL(lines_that_begin(text, "  ---"), 4); /* two for findings alone */
+    CU_ASSERT_EQUAL(lines_that_begin(text, "  ..."), 4);
+    CU_ASSERT(has(text, "  findings:\n    - check: \"spin\"\n      severity: \"warning\"\n"));
     CU_ASSERT(has(text, "      expected: \"exit status 0\"\n"));
     free(text);
 }
 
 static void json_is_one_document_with_a_version(void)
 {
-    char *text = written("json", (struct tf_report_style){.color = false});
+    char *text = tf_sample_written("json", (struct tf_report_style){.color = false});
     json_error_t error;
     json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(json);
     CU_ASSERT_EQUAL(json_integer_value(json_object_get(json, "version")), TF_RESULT_VERSION);
-    CU_ASSERT_EQUAL(json_array_size(json_object_get(json, "cases")), CASES);
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(json, "cases")), TF_SAMPLES);
     CU_ASSERT_EQUAL(json_integer_value(json_object_get(json_object_get(json, "counts"), "failed")), 1);
     TF_SAME(json_string_value(json_object_get(json, "seed")), "18446744073709551615");
     json_decref(json);
     free(text);
 }
 
+static void files_tell_their_format_by_their_names(void)
+{
+    char names[100], cut[10];
+    CU_ASSERT_PTR_EQUAL(tf_report_of_file("a.b/c.xml"), &tf_report_junit);
+    CU_ASSERT_PTR_EQUAL(tf_report_of_file("c.sarif"), &tf_report_sarif);
+    CU_ASSERT_PTR_NULL(tf_report_of_file("xml"));
+    CU_ASSERT_PTR_NULL(tf_report_of_file("a.xml/c"));
+    int length = tf_report_names(names, sizeof(names));
+    CU_ASSERT(has(names, "term, tap, ") && has(names, " or "));
+    CU_ASSERT_EQUAL(tf_report_names(cut, sizeof(cut)), length);
+    TF_SAME(cut, "term, tap");
+}
+
+/* Findings need not fail a case by an expectation. */
+static void a_case_that_failed_by_a_finding_alone_names_it(void)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    tf_sample_build();
+    tf_sample[4].status = TF_FAILED;
+    tf_report_junit.end(out, &(struct tf_report_style){.color = false}, &tf_sample_run);
+    fclose(out);
+    CU_ASSERT(has(text, "<failure message=\"warning: spin: accept4 failed"));
+    CU_ASSERT(has(text, " type=\"spin\">"));
+    free(text);
+    tf_sample_clear();
+}
+
 static void junit_is_valid(void)
 {
-    char *text = written("junit", (struct tf_report_style){.color = false}), command[1024];
+    char *text = tf_sample_written("junit", (struct tf_report_style){.color = false}), command[1024];
     const char *path = tf_scratch("report.xml");
     FILE *file = fopen(path, "w");
     CU_ASSERT_PTR_NOT_NULL_FATAL(file);
@@ -258,6 +196,7 @@ static void junit_is_valid(void)
                         "type=\"exit\">"));
     CU_ASSERT(has(text, "<error message=\"client unfired: expected rule 1 to strike"));
     CU_ASSERT(has(text, "<skipped message=\"it needs # nothing\"/>"));
+    CU_ASSERT(has(text, "warning: spin: accept4 failed 123456 times a second with EMFILE (accept_loop at "));
     CU_ASSERT(has(text, "<system-out>client: curl 'a b': exited with status 7\n"));
     free(text);
 }
@@ -266,4 +205,5 @@ TF_SUITE(report, TF_TEST(no_report_lets_control_characters_through),
          TF_TEST(clean_text_is_bounded_and_escaped), TF_TEST(results_survive_json),
          TF_TEST(the_terminal_report_says_what_and_how_again), TF_TEST(quiet_leaves_only_what_is_wrong),
          TF_TEST(color_only_where_wanted), TF_TEST(tap_has_a_plan_and_a_line_a_case),
-         TF_TEST(json_is_one_document_with_a_version), TF_TEST(junit_is_valid))
+         TF_TEST(json_is_one_document_with_a_version), TF_TEST(files_tell_their_format_by_their_names),
+         TF_TEST(a_case_that_failed_by_a_finding_alone_names_it), TF_TEST(junit_is_valid))
