@@ -2,6 +2,7 @@
 #include "cmd.h"
 #include "run.h"
 #include "sandbox.h"
+#include "saved.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,32 +67,42 @@ static uint64_t realtime(void)
     return (uint64_t)now.tv_sec * TF_SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
+static struct tf_run whole_run(const struct tf_run_command *command, uint64_t started, char *sandbox,
+                               size_t size)
+{
+    const struct tf_permits *permits = tf_sandbox_probe();
+    if (permits->private_network && !command->settings.host)
+        snprintf(sandbox, size, "each case had its own network namespace");
+    else
+        snprintf(sandbox, size, "on the host's network: %s",
+                 command->settings.host ? "--host" : permits->why);
+    return (struct tf_run){.seed = command->seed,
+                           .duration_ns = realtime() - started,
+                           .started_realtime_ns = started,
+                           .command = command->line,
+                           .sandbox = sandbox};
+}
+
 static int conclude(struct tf_run_command *command, uint64_t started, int ended)
 {
     struct tf_jobs *jobs = &command->jobs;
-    const struct tf_permits *permits = tf_sandbox_probe();
-    char sandbox[384] = "each case had its own network namespace";
+    char sandbox[384];
     struct tf_result *results = calloc(jobs->count, sizeof(*results));
     if (results == NULL) {
         tf_say("out of memory");
         return TF_EXIT_TOOL;
     }
-    if (!permits->private_network || command->settings.host)
-        snprintf(sandbox, sizeof(sandbox), "on the host's network: %s",
-                 command->settings.host ? "--host" : permits->why);
-    struct tf_run run = {.results = results,
-                         .count = jobs->count,
-                         .seed = command->seed,
-                         .duration_ns = realtime() - started,
-                         .started_realtime_ns = started,
-                         .command = command->line,
-                         .sandbox = sandbox};
+    struct tf_run run = whole_run(command, started, sandbox, sizeof(sandbox));
+    run.results = results;
+    run.count = jobs->count;
     for (size_t i = 0; i < jobs->count; i++) {
         results[i] = jobs->job[i].result; /* the job keeps what it points to */
         run.counts[results[i].status]++;
     }
     struct tf_error error;
-    int written = tf_run_end_reports(command, &run, &error);
+    int written = tf_outputs_end(&command->outputs, &run, &error);
+    if (!command->temporary && tf_saved_write(command->directory, &run, &error) != 0)
+        written = -1;
     if (written != 0)
         tf_say("%s", error.text);
     free(results);
@@ -107,6 +118,18 @@ static int conclude(struct tf_run_command *command, uint64_t started, int ended)
     return TF_EXIT_TOOL;
 }
 
+static void on_result(void *data, const struct tf_job *job, size_t number)
+{
+    struct tf_run_command *command = data;
+    tf_outputs_each(&command->outputs, &job->result, number);
+}
+
+static void on_progress(void *data, const char *name, size_t done, size_t count)
+{
+    struct tf_run_command *command = data;
+    tf_outputs_progress(&command->outputs, name, done, count);
+}
+
 static int run_jobs(struct tf_run_command *command, struct tf_error *error)
 {
     struct tf_jobs *jobs = &command->jobs;
@@ -117,11 +140,15 @@ static int run_jobs(struct tf_run_command *command, struct tf_error *error)
         tf_say("on the host's network, with reserved ports: %s (tcpfault doctor says what would change that)",
                permits->why);
     snprintf(results, sizeof(results), "%s/results.jsonl", command->directory);
+    char sandbox[384];
+    struct tf_run begun = whole_run(command, started, sandbox, sizeof(sandbox));
+    if (!command->temporary && tf_saved_write(command->directory, &begun, error) != 0)
+        return -1;
     jobs->at_a_time = command->settings.jobs.given ? (unsigned int)command->settings.jobs.value : 1;
     jobs->fail_fast = command->settings.fail_fast;
     jobs->results_path = results;
-    jobs->on_result = tf_run_on_result;
-    jobs->on_progress = tf_run_on_progress;
+    jobs->on_result = on_result;
+    jobs->on_progress = on_progress;
     jobs->data = command;
     int ended = tf_jobs_run(jobs, error);
     if (ended < 0)
@@ -142,7 +169,8 @@ static int prepare(struct tf_run_command *command, char *const *paths, size_t co
         tf_say("no case is meant by --filter %s", command->settings.filter);
         return TF_EXIT_TOOL;
     }
-    if (tf_run_open_reports(command, &error) != 0) {
+    if (tf_outputs_open(&command->outputs, &command->settings.common, command->jobs.count, true, &error) !=
+        0) {
         tf_say("%s", error.text);
         return TF_EXIT_TOOL;
     }
@@ -158,9 +186,7 @@ static void clean_up(struct tf_run_command *command)
         free(job->directory);
         free((char *)job->options.directory);
     }
-    for (size_t i = 0; i < command->reports_count; i++)
-        if (command->reports[i].out != NULL && command->reports[i].out != stdout)
-            fclose(command->reports[i].out);
+    tf_outputs_close(&command->outputs);
     free(command->jobs.job);
     tf_run_files_fini(&command->files);
     if (command->temporary && command->directory != NULL)
@@ -190,7 +216,7 @@ int tf_cmd_run(int argc, char **argv)
     struct tf_run_command command = {.line = whole_line(argc, argv)};
     struct tf_error error;
     int operands_end = 0, command_start = 0;
-    int kept = tf_run_take_reports(&command, argc, argv, &error);
+    int kept = tf_outputs_take(&command.outputs, argc, argv, &error);
     int first = kept < 0 ? -1
                          : tf_options_parse(&tf_command_run, kept, argv, &command.settings, &operands_end,
                                             &command_start, &error);

@@ -69,7 +69,7 @@ _tcpfault() {
                 fi
                 return
                 ;;
-            inject | run | trace | doctor | list | help) [[ -n $command ]] || command=${COMP_WORDS[i]} ;;
+            inject | run | trace | report | doctor | list | help) [[ -n $command ]] || command=${COMP_WORDS[i]} ;;
         esac
     done
 
@@ -79,7 +79,7 @@ _tcpfault() {
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$cur")); return ;;
         --format)
             local formats="term json"
-            [[ $command != run ]] || formats+=" tap junit sarif markdown"
+            [[ $command != run && $command != report ]] || formats+=" tap junit sarif markdown"
             COMPREPLY=($(compgen -W "$formats" -- "$cur"))
             return
             ;;
@@ -87,14 +87,16 @@ _tcpfault() {
     esac
 
     case $command:$cur in
-        :*) COMPREPLY=($(compgen -W "inject run trace doctor list help --help --version" -- "$cur")) ;;
+        :*) COMPREPLY=($(compgen -W "inject run trace report doctor list help --help --version" -- "$cur")) ;;
         inject:-*) COMPREPLY=($(compgen -W "--allow-unfired --check --for --sandbox --control --seed --timeout --output --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
         trace:-*) COMPREPLY=($(compgen -W "--file -o --format --for --sandbox --seed --timeout --output --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
         run:-*) COMPREPLY=($(compgen -W "--jobs -j --filter --repeat --fail-fast --host --fixtures --format --report -o --seed --timeout --output --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
-        help:*) COMPREPLY=($(compgen -W "inject run trace doctor list" -- "$cur")) ;;
+        report:-*) COMPREPLY=($(compgen -W "--format --report -o --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
+        help:*) COMPREPLY=($(compgen -W "inject run trace report doctor list" -- "$cur")) ;;
         doctor:*) COMPREPLY=($(compgen -W "--format --help -h" -- "$cur")) ;;
         list:*) COMPREPLY=($(compgen -W "calls effects errnos checks batteries --format --help -h" -- "$cur")) ;;
         inject:*) _tcpfault_rule "$word" "$cur" ;;
+        report:*) COMPREPLY=($(compgen -f -X '!*.json' -- "$cur") $(compgen -d -- "$cur")) ;;
         run:*) COMPREPLY=($(compgen -f -X '!*.@(yaml|yml)' -- "$cur") $(compgen -d -- "$cur")) ;;
     esac
 }

@@ -1,12 +1,11 @@
-/* The reports of a run: which, where to, and the line of progress. */
-#include "run.h"
+#include "outputs.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static int add_report(struct tf_run_command *command, const char *format, struct tf_error *error)
+static int add_report(struct tf_outputs *outputs, const char *format, struct tf_error *error)
 {
     const struct tf_report *report = tf_report_find(format);
     if (report == NULL) {
@@ -14,23 +13,23 @@ static int add_report(struct tf_run_command *command, const char *format, struct
         tf_report_names(names, sizeof(names));
         return tf_error_set(error, "unknown format \"%.40s\"; expected %s", format, names);
     }
-    if (command->reports_count == TF_RUN_REPORTS)
-        return tf_error_set(error, "more than %d reports", TF_RUN_REPORTS);
-    command->reports[command->reports_count++] = (struct tf_run_report){.report = report};
+    if (outputs->count == TF_OUTPUTS)
+        return tf_error_set(error, "more than %d reports", TF_OUTPUTS);
+    outputs->output[outputs->count++] = (struct tf_output){.report = report};
     return 0;
 }
 
-static int add_file(struct tf_run_command *command, const char *path, struct tf_error *error)
+static int add_file(struct tf_outputs *outputs, const char *path, struct tf_error *error)
 {
-    size_t count = command->reports_count;
-    if (count == 0 || command->reports[count - 1].path != NULL) {
+    size_t count = outputs->count;
+    if (count == 0 || outputs->output[count - 1].path != NULL) {
         const struct tf_report *report = tf_report_of_file(path);
         if (report == NULL)
             return tf_error_set(error, "-o %.200s: there is no --format before it", path);
-        if (add_report(command, report->name, error) != 0)
+        if (add_report(outputs, report->name, error) != 0)
             return -1;
     }
-    command->reports[command->reports_count - 1].path = path;
+    outputs->output[outputs->count - 1].path = path;
     return 0;
 }
 
@@ -48,7 +47,7 @@ static const char *argument_of(const char *option, char letter, int argc, char *
     return (is_long || is_short) && *at + 1 < argc ? argv[++*at] : NULL;
 }
 
-int tf_run_take_reports(struct tf_run_command *command, int argc, char **argv, struct tf_error *error)
+int tf_outputs_take(struct tf_outputs *outputs, int argc, char **argv, struct tf_error *error)
 {
     int kept = 1, end = 1;
     while (end < argc && strcmp(argv[end], "--") != 0)
@@ -58,9 +57,9 @@ int tf_run_take_reports(struct tf_run_command *command, int argc, char **argv, s
         const char *format = argument_of("--format", 0, end, argv, &at);
         const char *file = format == NULL ? argument_of("--report", 'o', end, argv, &at) : NULL;
         if (format != NULL)
-            result = add_report(command, format, error);
+            result = add_report(outputs, format, error);
         else if (file != NULL)
-            result = add_file(command, file, error);
+            result = add_file(outputs, file, error);
         else
             argv[kept++] = argv[i];
         if (result != 0)
@@ -75,71 +74,69 @@ int tf_run_take_reports(struct tf_run_command *command, int argc, char **argv, s
 
 /* ---- reports ---- */
 
-int tf_run_open_reports(struct tf_run_command *command, struct tf_error *error)
+int tf_outputs_open(struct tf_outputs *outputs, const struct tf_common *common, size_t cases, bool terminal,
+                    struct tf_error *error)
 {
-    const struct tf_run_settings *settings = &command->settings;
     bool on_stdout = false;
-    for (size_t i = 0; i < command->reports_count; i++)
-        on_stdout |= command->reports[i].path == NULL || strcmp(command->reports[i].path, "-") == 0;
-    if (!on_stdout && add_report(command, "term", error) != 0)
+    for (size_t i = 0; i < outputs->count; i++)
+        on_stdout |= outputs->output[i].path == NULL || strcmp(outputs->output[i].path, "-") == 0;
+    if (terminal && !on_stdout && add_report(outputs, "term", error) != 0)
         return -1;
-    for (size_t i = 0; i < command->reports_count; i++) {
-        struct tf_run_report *report = &command->reports[i];
+    for (size_t i = 0; i < outputs->count; i++) {
+        struct tf_output *report = &outputs->output[i];
         bool to_file = report->path != NULL && strcmp(report->path, "-") != 0;
         report->out = to_file ? fopen(report->path, "we") : stdout;
         if (report->out == NULL)
             return tf_error_errno(error, errno, "%s", report->path);
         bool term = report->report == &tf_report_term;
         report->style = (struct tf_report_style){
-            .color = term && (to_file ? settings->common.color == TF_COLOR_ALWAYS
-                                      : tf_color_on(settings->common.color, STDOUT_FILENO)),
-            .quiet = settings->common.quiet,
-            .verbose = settings->common.verbose,
+            .color = term &&
+                     (to_file ? common->color == TF_COLOR_ALWAYS : tf_color_on(common->color, STDOUT_FILENO)),
+            .quiet = common->quiet,
+            .verbose = common->verbose,
         };
-        command->progress |= term && !to_file && !settings->common.quiet && isatty(STDOUT_FILENO);
+        outputs->progress |= term && !to_file && !common->quiet && isatty(STDOUT_FILENO);
         if (report->report->begin != NULL)
-            report->report->begin(report->out, &report->style, command->jobs.count);
+            report->report->begin(report->out, &report->style, cases);
     }
     return 0;
 }
 
-static void clear_progress(const struct tf_run_command *command)
+static void clear_progress(const struct tf_outputs *outputs)
 {
-    if (command->progress)
+    if (outputs->progress)
         fputs("\r\033[K", stdout);
 }
 
-void tf_run_on_result(void *data, const struct tf_job *job, size_t number)
+void tf_outputs_each(struct tf_outputs *outputs, const struct tf_result *result, size_t number)
 {
-    struct tf_run_command *command = data;
-    clear_progress(command);
-    for (size_t i = 0; i < command->reports_count; i++) {
-        const struct tf_run_report *report = &command->reports[i];
+    clear_progress(outputs);
+    for (size_t i = 0; i < outputs->count; i++) {
+        const struct tf_output *report = &outputs->output[i];
         if (report->report->each != NULL)
-            report->report->each(report->out, &report->style, &job->result, number);
+            report->report->each(report->out, &report->style, result, number);
     }
 }
 
-void tf_run_on_progress(void *data, const char *name, size_t done, size_t count)
+void tf_outputs_progress(struct tf_outputs *outputs, const char *name, size_t done, size_t count)
 {
-    struct tf_run_command *command = data;
-    if (!command->progress)
+    if (!outputs->progress)
         return;
     char *clean = name != NULL ? tf_text_clean(name, strlen(name), 50, false) : NULL;
     for (char *at = clean; clean != NULL && *at != '\0'; at++)
         *at = *at == '\n' || *at == '\t' ? ' ' : *at;
-    clear_progress(command);
+    clear_progress(outputs);
     printf("%zu of %zu%s%s", done, count, clean != NULL ? ": " : "", clean != NULL ? clean : "");
     fflush(stdout);
     free(clean);
 }
 
-int tf_run_end_reports(struct tf_run_command *command, const struct tf_run *run, struct tf_error *error)
+int tf_outputs_end(struct tf_outputs *outputs, const struct tf_run *run, struct tf_error *error)
 {
     int result = 0;
-    clear_progress(command);
-    for (size_t i = 0; i < command->reports_count; i++) {
-        struct tf_run_report *report = &command->reports[i];
+    clear_progress(outputs);
+    for (size_t i = 0; i < outputs->count; i++) {
+        struct tf_output *report = &outputs->output[i];
         if (report->out == NULL)
             continue;
         if (report->report->end != NULL)
@@ -155,4 +152,12 @@ int tf_run_end_reports(struct tf_run_command *command, const struct tf_run *run,
         report->out = NULL;
     }
     return result;
+}
+
+void tf_outputs_close(struct tf_outputs *outputs)
+{
+    for (size_t i = 0; i < outputs->count; i++)
+        if (outputs->output[i].out != NULL && outputs->output[i].out != stdout)
+            fclose(outputs->output[i].out);
+    outputs->count = 0;
 }

@@ -1,0 +1,162 @@
+/* tcpfault report: what was kept says the same again; and nothing that programs
+ * write gets out of a format. */
+#include "check.h"
+#include "place.h"
+#include "suite.h"
+
+#include <jansson.h>
+#include <signal.h>
+
+static const char *const formats[] = {"term", "tap", "junit", "json", "sarif", "markdown"};
+
+enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
+
+static const char three[] = "name: three\n"
+                            "client: {run: [sh, -c, 'echo said; exit 4']}\n"
+                            "cases:\n"
+                            "- {name: good, expect: {client: {exit: 4}}}\n"
+                            "- {name: bad, expect: {client: {exit: 0}}}\n"
+                            "- {name: skipped, needs: no-such-program-anywhere}\n";
+
+static const char *kept(void)
+{
+    return it_text("%s/kept", it_scratch());
+}
+
+static struct it_child *report(const char *run, const char *format)
+{
+    return it_run(
+        &(struct it_command){.argv = ARGV(it_built("tcpfault"), "report", run, "--format", format)});
+}
+
+static void conforms(const char *json)
+{
+    CHECK_EXIT(
+        it_run(&(struct it_command){
+            .argv = ARGV("/usr/bin/python3", "-c",
+                         "import json, sys, jsonschema\n"
+                         "jsonschema.validate(json.load(open(sys.argv[2])), json.load(open(sys.argv[1])))",
+                         it_source("harness/run.schema.json"), json)}),
+        0);
+}
+
+static void a_kept_run_is_told_as_it_was(void)
+{
+    const char *scenario = it_file("three.yaml", three);
+    struct it_child *run = it_run(&(struct it_command){
+        .argv = ARGV(it_built("tcpfault"), "run", "--output", kept(), "--format", "json", scenario)});
+    CHECK_EXIT(run, 1);
+    const char *json = it_file("run.json", run->out);
+    conforms(json);
+    for (int i = 0; i < FORMATS; i++) {
+        struct it_child *first = report(kept(), formats[i]), *second = report(json, formats[i]);
+        CHECK_EXIT(first, 0);
+        CHECK_TEXT(second->out, first->out);
+        CHECK_HAS(first->out, "bad");
+    }
+    CHECK_TEXT(report(kept(), "json")->out, run->out);
+    const char *tap = it_text("%s/r.tap", it_scratch()), *xml = it_text("%s/r.xml", it_scratch());
+    struct it_child *several = it_run(
+        &(struct it_command){.argv = ARGV(it_built("tcpfault"), "report", "-o", tap, "-o", xml, kept())});
+    CHECK_EXIT(several, 0);
+    CHECK_TEXT(several->out, "");
+    CHECK_HAS(it_read_file(tap), "not ok 2 - three: bad\n");
+    CHECK_HAS(it_read_file(xml), "<testsuites name=\"tcpfault\" tests=\"3\" failures=\"1\"");
+}
+
+/* It is on disk as it happens: what a killed run had done can be told. */
+static void a_run_that_was_killed_tells_of_what_had_ended(void)
+{
+    const char *scenario =
+        it_file("slow.yaml", "cases:\n- {name: a, client: 'true'}\n- {name: b, client: 'true'}\n"
+                             "- {name: slow, client: sleep 60}\n");
+    struct it_child *run = it_start(&(struct it_command){
+        .argv = ARGV(it_built("tcpfault"), "run", "--output", kept(), "--format", "tap", scenario)});
+    CHECK(it_says(run, "ok 2 - slow: b\n"));
+    kill(run->pid, SIGKILL);
+    it_finish(run);
+    struct it_child *told = report(kept(), "term");
+    CHECK_EXIT(told, 0);
+    CHECK_HAS(told->out, "2 cases: 2 ok; ");
+}
+
+static void what_inject_kept_is_told_too(void)
+{
+    struct it_child *inject = it_run(
+        &(struct it_command){.argv = ARGV(it_built("tcpfault"), "inject", "--output", kept(),
+                                          "connect:error=ETIMEDOUT:when=1", "--", "/usr/bin/python3", "-c",
+                                          "import socket; socket.create_connection(('127.0.0.1', 1))")});
+    CHECK_EXIT(inject, 1);
+    struct it_child *told = report(kept(), "json");
+    CHECK_EXIT(told, 0);
+    conforms(it_file("inject.json", told->out));
+    CHECK_HAS(told->out, "\"fault\": \"error=ETIMEDOUT\"");
+    CHECK_HAS(told->out, "\"calls\": \"connect\"");
+    CHECK_HAS(told->out, "connect(3, 127.0.0.1:1) = -1 ETIMEDOUT (injected: rule 1)");
+    CHECK_HAS(told->out, "ended with status 1");
+}
+
+static void what_is_no_run_is_refused_by_name(void)
+{
+    static const struct {
+        const char *text, *says;
+    } wrong[] = {
+        {"{", "wrong.json:1:"},
+        {"{}", "not a run of version 1: expected an object with \"version\" and \"cases\""},
+        {"{\"version\": 1, \"cases\": [{\"version\": 1}]}", "case 1: not a result of version 1"},
+        {"{\"version\": 1, \"cases\": [{\"version\": 1, \"status\": \"fine\"}]}",
+         "case 1: \"fine\" is no status"},
+        {"{\"version\": 1, \"cases\": [{\"version\": 1, \"status\": \"ok\", \"findings\": [{}]}]}",
+         "case 1: a finding without a check"},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct it_child *child = report(it_file("wrong.json", wrong[i].text), "term");
+        CHECK_EXIT(child, 2);
+        CHECK_HAS(child->err, wrong[i].says);
+    }
+    CHECK_EXIT(report(it_scratch(), "term"), 2);
+    CHECK_HAS(report(it_scratch(), "term")->err, "there is no run.json in it");
+    CHECK_EXIT(report(it_text("%s/nowhere", it_scratch()), "term"), 2);
+    struct it_child *format = report(it_scratch(), "xml");
+    CHECK_EXIT(format, 2);
+    CHECK_HAS(format->err, "unknown format \"xml\"; expected term, tap, ");
+}
+
+/* A program that prints markup, terminal escapes, zeros, and a line of 10 MB. */
+static void hostile_output_breaks_no_format(void)
+{
+    const char *scenario =
+        it_file("hostile.yaml", "name: hostile <script>alert(1)</script>\n"
+                                "client:\n"
+                                "  run: [/usr/bin/python3, -c, 'import sys; w = sys.stdout.buffer.write\n\n"
+                                "      w(b\"<script>alert(1)</script>]]>&lt;\" + b\"x\" * 10000000 + "
+                                "b\"</script><!--\\x1b[31m\\0\\xff|`\")']\n"
+                                "expect: {client: {exit: 1, stdout: 'nothing </script><script>'}}\n");
+    struct it_child *run = it_run(&(struct it_command){
+        .argv = ARGV(it_built("tcpfault"), "run", "--output", kept(), "--quiet", scenario),
+        .deadline_s = 40});
+    CHECK_EXIT(run, 1);
+    for (int i = 0; i < FORMATS; i++) {
+        struct it_child *told = report(kept(), formats[i]);
+        CHECK_EXIT(told, 0);
+        CHECK_INT(strlen(told->out), told->out_length); /* no zero */
+        CHECK(told->out_length < 1 << 20);
+        CHECK_SAYING(strchr(told->out, 0x1b) == NULL && strchr(told->out, 0xff) == NULL, formats[i]);
+        const char *file = it_file(formats[i], told->out);
+        if (strcmp(formats[i], "junit") == 0)
+            CHECK_EXIT(it_run(&(struct it_command){.argv = ARGV("xmllint", "--noout", "--schema",
+                                                                it_source("tests/junit.xsd"), file)}),
+                       0);
+        if (strcmp(formats[i], "json") == 0)
+            conforms(file);
+        if (strcmp(formats[i], "sarif") == 0) {
+            json_t *json = json_load_file(file, 0, NULL);
+            CHECK(json != NULL);
+            json_decref(json);
+        }
+    }
+}
+
+IT_SUITE(report, TEST(a_kept_run_is_told_as_it_was), TEST(a_run_that_was_killed_tells_of_what_had_ended),
+         TEST(what_inject_kept_is_told_too), TEST(what_is_no_run_is_refused_by_name),
+         TEST(hostile_output_breaks_no_format))
