@@ -5,6 +5,7 @@
 #include "real.h"
 #include "rule.h"
 #include "shim.h"
+#include "socket.h"
 
 #include <dirent.h>
 #include <limits.h>
@@ -152,6 +153,27 @@ static struct tf_segment *own_segment(const char *trace)
     return segment;
 }
 
+/* Sockets of this run that an exec handed on: close-on-exec was not set. */
+static void note_inherited(const struct tf_segment *segment, struct tf_process *process)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    const struct dirent *entry;
+
+    while (directory && (entry = readdir(directory)) && process->inherited_count < TF_INHERITED) {
+        int fd = atoi(entry->d_name);
+        uint64_t cookie = 0;
+        socklen_t length = sizeof cookie;
+        if (entry->d_name[0] == '.' ||
+            tf_sys(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ||
+            !tf_socket_in(segment, cookie))
+            continue;
+        process->inherited[process->inherited_count].fd = fd;
+        process->inherited[process->inherited_count++].cookie = cookie;
+    }
+    if (directory)
+        closedir(directory);
+}
+
 static void enroll(struct tf_segment *segment)
 {
     uint32_t pid = (uint32_t)tf_sys(SYS_getpid);
@@ -168,6 +190,8 @@ static void enroll(struct tf_segment *segment)
         segment->process[i].parent = (uint32_t)tf_sys(SYS_getppid);
         segment->process[i].start_ns = tf_now_ns();
         memcpy(segment->process[i].exe, path, sizeof path);
+        if (i > 0 && (segment->flags & TF_RUN_TRACE))
+            note_inherited(segment, &segment->process[i]);
         return;
     }
 }

@@ -322,8 +322,11 @@ static long judged(struct tf_call *call, const struct tf_counted *counted)
     if (call->socket)
         tf_hold_after(call, result);
     settle_account(call, &counters);
-    if (traced)
+    if (traced) {
         tf_trace_leave(call, &event, number, result);
+        if (call->id == TF_close && call->socket)
+            tf_trace_closed(call, result);
+    }
     return result;
 }
 
@@ -351,5 +354,6 @@ long tf_intercept(enum tf_call_id id, const void *caller, const long arg[6])
     errno = saved_errno;
     long result = tf_perform(id, arg);
     after(&call, result);
+    tf_trace_other(&call, result);
     return finish(result, saved_errno);
 }

@@ -25,7 +25,7 @@
 #define TF_SEGMENT_MAGIC UINT64_C(0x314c554146504354) /* "TCPFAUL1" */
 
 enum {
-    TF_SEGMENT_VERSION = 3,
+    TF_SEGMENT_VERSION = 4,
     TF_MODULES = 512,
     TF_MODULE_PATH = 240,
     TF_PROCESSES = 4096,
@@ -34,6 +34,7 @@ enum {
     TF_EVENTS = 1 << 16,
     TF_IGNORED_OPTIONS = 8,
     TF_HAND_SLOTS = 64,
+    TF_INHERITED = 8,
 };
 
 enum tf_gate {
@@ -65,6 +66,13 @@ struct tf_process {
     uint32_t parent;
     uint64_t start_ns; /* CLOCK_MONOTONIC; a new image of a pid is a new row */
     char exe[112];     /* /proc/self/exe */
+    /* TCP sockets of the run that were open when the image began, where it is traced. */
+    struct tf_inherited {
+        uint64_t cookie;
+        int32_t fd;
+        uint32_t pad;
+    } inherited[TF_INHERITED];
+    uint32_t inherited_count, pad;
 };
 
 /* A side of a socket: what arrives (a listener's connections too), what leaves. */

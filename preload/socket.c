@@ -142,10 +142,23 @@ void tf_socket_learn(struct tf_socket *socket, int fd)
         tf_socket_becomes(socket, guess_role(socket));
 }
 
+static size_t first_way(uint64_t cookie)
+{
+    return tf_hash(0, 0, cookie, 0) % (TF_SOCKETS / TF_SOCKET_WAYS) * TF_SOCKET_WAYS;
+}
+
 static struct tf_socket *set_of(uint64_t cookie)
 {
-    uint64_t set = tf_hash(0, 0, cookie, 0) % (TF_SOCKETS / TF_SOCKET_WAYS);
-    return &tf_self.segment->socket[set * TF_SOCKET_WAYS];
+    return &tf_self.segment->socket[first_way(cookie)];
+}
+
+bool tf_socket_in(const struct tf_segment *segment, uint64_t cookie)
+{
+    const struct tf_socket *set = &segment->socket[first_way(cookie)];
+    for (int way = 0; cookie && way < TF_SOCKET_WAYS; way++)
+        if (atomic_load(&set[way].cookie) == cookie)
+            return true;
+    return false;
 }
 
 static struct tf_socket *find(struct tf_socket *set, uint64_t cookie)

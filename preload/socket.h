@@ -42,6 +42,8 @@ bool tf_socket_pretends(const struct tf_socket *socket, int level, int name, int
 /* The row of `fd` if it is still the socket with this cookie; NULL otherwise. Makes
  * no row; no libc, no thread-local storage. */
 struct tf_socket *tf_socket_known(int fd, uint64_t cookie);
+/* Has the run a row of this cookie? */
+bool tf_socket_in(const struct tf_segment *segment, uint64_t cookie);
 
 int tf_socket_int_option(int fd, int level, int name, int otherwise);
 bool tf_socket_nonblocking(int fd);

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 
 static void describe_socket(const struct tf_call *call, struct tf_event *event)
 {
@@ -51,6 +52,9 @@ uint64_t tf_trace_enter(const struct tf_call *call, struct tf_event *event)
     }
     if (call->id == TF_bind)
         tf_endpoint_from(&event->local, (const struct sockaddr *)call->arg[1], (socklen_t)call->arg[2]);
+    if (call->id == TF_close && call->socket &&
+        tf_sys(SYS_ioctl, call->fd, FIONREAD, &event->value) == 0)
+        event->flags |= TF_EVENT_VALUE;
     return tf_ring_enter(tf_self.segment, event);
 }
 
@@ -103,4 +107,45 @@ void tf_trace_leave(const struct tf_call *call, struct tf_event *event, uint64_t
         event->flags |= TF_EVENT_VALUE;
     }
     tf_ring_leave(tf_self.segment, number, event);
+}
+
+/* By descriptor: the cookie of the TCP socket that it was when it was closed last.
+ * Racing threads leave one of theirs. */
+static _Atomic uint64_t closed[TF_DESCRIPTORS];
+
+/* The descriptor before whose close gave EBADF, of a program that closes all that
+ * could be open: not one that has lost count. */
+static __thread struct {
+    const void *caller;
+    int fd;
+} swept;
+
+void tf_trace_closed(const struct tf_call *call, long result)
+{
+    if (result != -EBADF && (unsigned)call->fd < TF_DESCRIPTORS)
+        atomic_store(&closed[call->fd], atomic_load(&call->socket->cookie));
+}
+
+void tf_trace_other(const struct tf_call *call, long result)
+{
+    struct tf_event event;
+
+    if ((unsigned)call->fd >= TF_DESCRIPTORS || !(tf_self.segment->flags & TF_RUN_TRACE))
+        return;
+    if (result != -EBADF) {
+        if (atomic_load_explicit(&closed[call->fd], memory_order_relaxed))
+            atomic_store(&closed[call->fd], 0);
+        return;
+    }
+    bool sweeps = call->id == TF_close && swept.caller == call->caller &&
+                  (swept.fd == call->fd - 1 || swept.fd == call->fd + 1);
+    if (call->id == TF_close) {
+        swept.caller = call->caller;
+        swept.fd = call->fd;
+    }
+    if (sweeps || !atomic_load(&closed[call->fd]))
+        return;
+    uint64_t number = tf_trace_enter(call, &event);
+    event.cookie = atomic_load(&closed[call->fd]);
+    tf_trace_leave(call, &event, number, result);
 }
