@@ -134,39 +134,46 @@ static void add_scopes(struct building *building, const char *module, uint64_t o
     free(scopes);
 }
 
-struct tf_frame *tf_callsites_find(struct tf_callsites *sites, const char *path, uint64_t offset,
-                                   size_t *count)
-{
-    struct building building = {.count = 0};
-    Dwfl_Module *module = *path && offset ? module_of(sites, path) : NULL;
-    GElf_Addr elf_bias = 0;
-    if (module && dwfl_module_getelf(module, &elf_bias)) {
-        /* A return address is behind its call, and may be the next line's or function's. */
-        Dwarf_Addr at = elf_bias + offset - 1, bias = 0;
-        Dwfl_Line *source = dwfl_module_getsrc(module, at);
-        int line = 0;
-        const char *file = source ? dwfl_lineinfo(source, NULL, &line, NULL, NULL, NULL) : NULL;
-        Dwarf_Die *unit = dwfl_module_addrdie(module, at, &bias);
-        if (unit)
-            add_scopes(&building, path, offset, unit, at - bias, file, line);
-        if (building.count == 0)
-            add(&building, path, offset, dwfl_module_addrname(module, at), file, line);
-    }
-    if (building.count == 0)
-        add(&building, path, offset, NULL, NULL, 0);
-    struct tf_frame *frames = malloc(building.count * sizeof *frames);
-    *count = frames ? building.count : 0;
-    if (frames)
-        memcpy(frames, building.frame, building.count * sizeof *frames);
-    return frames;
-}
-
-void tf_frames_free(struct tf_frame *frames, size_t count)
+static void free_parts(const struct tf_frame *frames, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         free(frames[i].module);
         free(frames[i].function);
         free(frames[i].file);
     }
+}
+
+struct tf_frame *tf_callsites_find(struct tf_callsites *sites, const char *module, uint64_t offset,
+                                   size_t *count)
+{
+    struct building building = {.count = 0};
+    Dwfl_Module *dwfl = *module && offset ? module_of(sites, module) : NULL;
+    GElf_Addr elf_bias = 0;
+    if (dwfl && dwfl_module_getelf(dwfl, &elf_bias)) {
+        /* A return address is behind its call, and may be the next line's or function's. */
+        Dwarf_Addr at = elf_bias + offset - 1, bias = 0;
+        Dwfl_Line *source = dwfl_module_getsrc(dwfl, at);
+        int line = 0;
+        const char *file = source ? dwfl_lineinfo(source, NULL, &line, NULL, NULL, NULL) : NULL;
+        Dwarf_Die *unit = dwfl_module_addrdie(dwfl, at, &bias);
+        if (unit)
+            add_scopes(&building, module, offset, unit, at - bias, file, line);
+        if (building.count == 0)
+            add(&building, module, offset, dwfl_module_addrname(dwfl, at), file, line);
+    }
+    if (building.count == 0)
+        add(&building, module, offset, NULL, NULL, 0);
+    struct tf_frame *frames = malloc(building.count * sizeof *frames);
+    *count = frames ? building.count : 0;
+    if (frames)
+        memcpy(frames, building.frame, building.count * sizeof *frames);
+    else
+        free_parts(building.frame, building.count);
+    return frames;
+}
+
+void tf_frames_free(struct tf_frame *frames, size_t count)
+{
+    free_parts(frames, count);
     free(frames);
 }

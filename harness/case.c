@@ -87,8 +87,11 @@ static void drain(struct tf_case_run *run)
     struct tf_error error;
     for (uint32_t i = 0; i < run->one->actors; i++) {
         struct tf_running *running = &run->running[i];
-        if (running->collect != NULL)
-            tf_collect_drain(running->collect, &error);
+        if (running->collect == NULL)
+            continue;
+        tf_collect_drain(running->collect, &error);
+        if (running->judge != NULL && tf_running_alive(running))
+            tf_judge_tick(running->judge, running->collect);
     }
 }
 
@@ -257,6 +260,14 @@ static void judge(struct tf_case_run *run)
     }
 }
 
+static bool counts(const struct tf_result *result)
+{
+    for (size_t i = 0; i < result->findings_count; i++)
+        if (tf_finding_counts(&result->findings[i]))
+            return true;
+    return false;
+}
+
 static void conclude(struct tf_result *result)
 {
     const struct tf_failure *broken = NULL;
@@ -264,7 +275,9 @@ static void conclude(struct tf_result *result)
         broken = result->failures[i].broken ? &result->failures[i] : NULL;
     if (result->status == TF_SKIPPED)
         return;
-    result->status = broken != NULL ? TF_BROKEN : result->failures_count > 0 ? TF_FAILED : TF_HELD;
+    result->status = broken != NULL                                 ? TF_BROKEN
+                     : result->failures_count > 0 || counts(result) ? TF_FAILED
+                                                                    : TF_HELD;
     if (broken == NULL)
         return;
     char *reason;
@@ -319,6 +332,9 @@ static void run_programs(struct tf_case_run *run)
         run->deadline_ns = run->started_ns + run->options->timeout_ns;
         tf_case_steps(run);
     }
+    for (uint32_t i = 0; i < run->one->actors; i++)
+        if (run->running[i].judge != NULL)
+            tf_judge_outlived(run->running[i].judge);
     if (run->sandbox != NULL && tf_sandbox_stop(run->sandbox, &error) != 0)
         tf_result_note(run->result, error.text);
     for (uint32_t i = 0; i < run->one->actors && run->sandbox != NULL; i++)

@@ -115,6 +115,8 @@ void tf_running_stop(struct tf_case_run *run, struct tf_running *const *list, si
         if (!tf_running_alive(running))
             continue;
         running->seen.stopping = true;
+        if (running->judge != NULL)
+            tf_judge_before_end(running->judge);
         running->seen.signalled |= UINT64_C(1) << running->actor->stop;
         if (running->actor->stop == SIGTERM)
             tf_program_stop(running->program, TF_GRACE_S * TF_SECOND_NS);
@@ -200,6 +202,8 @@ void tf_running_finish(struct tf_running *running)
     if (running->collect == NULL)
         return;
     tf_collect_finish(running->collect, &error);
+    if (running->judge != NULL && running->program != NULL)
+        tf_running_judge(running);
     running->seen.attached = tf_collect_processes(running->collect) > 0;
     running->seen.rules = running->actor->faults_count;
     struct tf_segment *segment = tf_collect_segment(running->collect);
@@ -224,6 +228,8 @@ void tf_running_fini(struct tf_running *running)
     if (running->actor == NULL)
         return;
     tf_program_free(running->program);
+    tf_judge_free(running->judge);
+    free(running->allow);
     tf_collect_close(running->collect);
     running->starts = 0;
     segment = tf_running_file(running, "segment");

@@ -6,6 +6,7 @@
 #include "case.h"
 #include "collect.h"
 #include "expect.h"
+#include "judge.h"
 #include "launch.h"
 
 #include <stdio.h>
@@ -24,6 +25,9 @@ struct tf_running { /* a program of the case */
     const struct tf_actor *actor;
     struct tf_case_run *run;
     struct tf_collect *collect; /* NULL without the shim */
+    struct tf_judge *judge;     /* NULL without the shim */
+    const char **allow;         /* names of checks, for it */
+    uint32_t pid;               /* of the last start, as it sees itself */
     struct tf_program *program; /* of the last start; NULL before the first */
     unsigned int starts;
     bool ended;           /* its last start has */
@@ -90,6 +94,12 @@ int tf_running_prepare(struct tf_case_run *run, uint32_t at, struct tf_error *er
 int tf_running_launch(struct tf_running *running, struct tf_error *error);
 /* "DIRECTORY/NAME.suffix"; "NAME.2.suffix" for its second start. NULL: no memory. */
 char *tf_running_file(const struct tf_running *running, const char *suffix);
+
+/* ---- case_judge.c ---- */
+
+int tf_running_judge_from_now(struct tf_running *running, struct tf_error *error);
+/* Its findings, into the result. */
+void tf_running_judge(struct tf_running *running);
 
 /* ---- case_actor.c ---- */
 

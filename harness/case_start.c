@@ -104,6 +104,10 @@ static int open_collect(struct tf_running *running, struct tf_error *error)
         free(path);
         return -1;
     }
+    if (tf_running_judge_from_now(running, error) != 0) {
+        free(path);
+        return -1;
+    }
     struct tf_segment *segment = tf_collect_segment(running->collect);
     for (uint32_t i = 0; i < running->actor->faults_count; i++)
         atomic_store(&segment->state[i].armed, running->actor->faults[i].armed);
@@ -296,6 +300,7 @@ static int launch(struct tf_running *running, char *const *argv, char *const *en
         running->ended = false;
         running->program = tf_program_start(running->run->sandbox, &options, error);
         result = running->program != NULL ? 0 : -1;
+        running->pid = result == 0 ? (uint32_t)tf_program_inner_pid(running->program) : 0;
     }
     free(in);
     free(out);

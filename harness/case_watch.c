@@ -49,6 +49,8 @@ static void keep_around(struct tf_running *running, const struct tf_event *event
 void tf_running_event(void *data, enum tf_collect_what what, const struct tf_event *event)
 {
     struct tf_running *running = data;
+    if (running->judge != NULL)
+        tf_judge_event(running->judge, what, event);
     /* A call that kills its program, or is killed in a delay, never comes back to
      * say that the fault has struck. */
     bool begun = what == TF_COLLECT_NEVER && event->rule > 0 && event->rule <= TF_RULES_MAX;

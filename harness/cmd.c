@@ -1,5 +1,6 @@
 #include "cmd.h"
 
+#include "result.h"
 #include "session.h"
 
 #include <stdarg.h>
@@ -50,4 +51,26 @@ int tf_cmd_judge(const struct tf_session_result *result, const struct tf_common 
         return TF_EXIT_FOUND;
     }
     return result->ended_by_for ? TF_EXIT_OK : tf_program_shell_status(&result->program);
+}
+
+size_t tf_cmd_findings(const struct tf_session *session, const struct tf_common *common, size_t from)
+{
+    size_t count;
+    const struct tf_finding *finding = tf_session_findings(session, &count);
+    struct tf_report_style style = {
+        .color = tf_color_on(common->color, 2), .quiet = common->quiet, .verbose = common->verbose};
+    for (size_t i = from; i < count; i++)
+        tf_report_finding(stderr, &style, "tcpfault: ", &finding[i]);
+    fflush(stderr);
+    return count;
+}
+
+bool tf_cmd_counts(const struct tf_session *session)
+{
+    size_t count;
+    const struct tf_finding *finding = tf_session_findings(session, &count);
+    for (size_t i = 0; i < count; i++)
+        if (tf_finding_counts(&finding[i]))
+            return true;
+    return false;
 }

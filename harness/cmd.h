@@ -27,11 +27,17 @@ extern const struct tf_command *const tf_commands[];
 /* "tcpfault: " and a line, on stderr. */
 void tf_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+struct tf_session;
 struct tf_session_result;
 
 /* What a run came to, rules aside: says what has to be said, and returns the exit
  * status. `command`: as the user wrote it. */
 int tf_cmd_judge(const struct tf_session_result *result, const struct tf_common *common, const char *command);
+
+/* Prints what was found from number `from` on; returns how many there are. */
+size_t tf_cmd_findings(const struct tf_session *session, const struct tf_common *common, size_t from);
+/* Is there one that counts against the run? */
+bool tf_cmd_counts(const struct tf_session *session);
 
 /* For a command's -1 and -2 of tf_options_parse: says what has to be said and
  * returns the exit status. */

@@ -2,11 +2,13 @@
 
 #include "names.h"
 #include "rule.h"
+#include "run.h"
 #include "session.h"
 #include "show.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -50,6 +52,7 @@ const struct tf_command tf_command_inject = {
 /* What was seen of each rule, beside what the segment counts. */
 struct seen {
     uint64_t calls; /* that the rule names, whether or not its selectors held */
+    uint64_t begun; /* struck calls that never returned: the segment does not count them */
     bool fired;
     struct tf_event first; /* where it fired */
 };
@@ -59,6 +62,7 @@ struct watch {
     const struct tf_plan *plan;
     struct tf_session *session;
     struct seen rule[TF_RULES_MAX];
+    size_t shown; /* findings */
     bool color;
 };
 
@@ -123,12 +127,13 @@ static void choose_seed(struct tf_plan *plan, const struct tf_common *common)
 static void on_event(void *data, enum tf_collect_what what, const struct tf_event *event)
 {
     struct watch *watch = data;
-    (void)what;
     for (uint32_t i = 0; i < watch->plan->rules; i++) {
         struct seen *seen = &watch->rule[i];
         if (event->call < TF_CALLS && watch->plan->rule[i].calls & TF_BIT(event->call))
             seen->calls++;
-        if (event->rule == i + 1 && event->flags & TF_EVENT_FIRED && !seen->fired) {
+        bool begun = event->rule == i + 1 && what == TF_COLLECT_NEVER;
+        seen->begun += begun;
+        if (event->rule == i + 1 && (begun || event->flags & TF_EVENT_FIRED) && !seen->fired) {
             seen->fired = true;
             seen->first = *event;
         }
@@ -142,6 +147,35 @@ static void on_event(void *data, enum tf_collect_what what, const struct tf_even
 }
 
 /* ---- what came of it ---- */
+
+static void on_found(void *data)
+{
+    struct watch *watch = data;
+    watch->shown = tf_cmd_findings(watch->session, &watch->settings->common, watch->shown);
+}
+
+static char *command_line(const struct tf_plan *plan, const struct settings *settings, char **command)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    fputs("tcpfault inject", out);
+    if (settings->sandbox)
+        fputs(" --sandbox", out);
+    if (settings->for_ns)
+        fprintf(out, " --for %gs", (double)settings->for_ns / 1e9);
+    if (plan->seed)
+        fprintf(out, " --seed %" PRIu64, plan->seed);
+    for (uint32_t i = 0; i < plan->rules; i++)
+        tf_run_quote(out, plan->rule[i].text);
+    fputs(" --", out);
+    for (; *command; command++)
+        tf_run_quote(out, *command);
+    fclose(out);
+    return text;
+}
 
 static const char *times(uint64_t count, char *out, size_t size)
 {
@@ -196,7 +230,7 @@ static void say_unfired(const struct watch *watch, uint32_t i, uint64_t counted,
     tf_say("rule %u, \"%s\", never fired: %s", i + 1, rule->text, why);
 }
 
-static int judge(const struct watch *watch, const struct tf_session_result *result, const char *command)
+static int judge(struct watch *watch, const struct tf_session_result *result, const char *command)
 {
     const struct settings *settings = watch->settings;
     const struct tf_segment *segment = tf_session_segment(watch->session);
@@ -204,7 +238,7 @@ static int judge(const struct watch *watch, const struct tf_session_result *resu
     if (result->processes == 0)
         return status;
     for (uint32_t i = 0; i < watch->plan->rules; i++) {
-        uint64_t fired = atomic_load(&segment->state[i].fired);
+        uint64_t fired = atomic_load(&segment->state[i].fired) + watch->rule[i].begun;
         if (fired) {
             if (!settings->common.quiet)
                 say_fired(watch, i, fired);
@@ -217,7 +251,9 @@ static int judge(const struct watch *watch, const struct tf_session_result *resu
         if (!settings->allow_unfired)
             status = TF_EXIT_TOOL;
     }
-    return status;
+    on_found(watch);
+    return status == TF_EXIT_TOOL || !settings->check || !tf_cmd_counts(watch->session) ? status
+                                                                                        : TF_EXIT_FOUND;
 }
 
 static int inject(const struct settings *settings, const struct tf_plan *plan, char **command)
@@ -236,10 +272,15 @@ static int inject(const struct settings *settings, const struct tf_plan *plan, c
                                          .timeout_ns = settings->common.timeout_ns,
                                          .for_ns = settings->for_ns,
                                          .on_event = on_event,
+                                         .judge = true,
+                                         .stop_when_hung = settings->check,
+                                         .reproduce = command_line(plan, settings, command),
+                                         .on_found = on_found,
                                          .data = &watch};
     watch.session = tf_session_new(&session, &usage, &error);
     if (!watch.session) {
         tf_say("%s", error.text);
+        free((char *)session.reproduce);
         return usage ? TF_EXIT_USAGE : TF_EXIT_TOOL;
     }
     if (*tf_session_preflight(watch.session)->note && !settings->common.quiet)
@@ -253,6 +294,7 @@ static int inject(const struct settings *settings, const struct tf_plan *plan, c
     if (tf_session_record(watch.session, "inject", status, &error))
         tf_say("%s", error.text);
     tf_session_free(watch.session);
+    free((char *)session.reproduce);
     return status;
 }
 

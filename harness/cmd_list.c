@@ -1,5 +1,6 @@
 #include "cmd.h"
 
+#include "check.h"
 #include "names.h"
 #include "rule.h"
 
@@ -99,6 +100,18 @@ static json_t *errnos(void)
     return rows;
 }
 
+static json_t *checks(void)
+{
+    json_t *rows = json_array();
+    for (int check = 0; check < TF_CHECKS; check++) {
+        const struct tf_check_info *info = &tf_check_info[check];
+        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s, s:s}", "check", info->name, "severity",
+                                              tf_severity_name(info->severity), "title", info->title, "why",
+                                              info->why, "source", info->source));
+    }
+    return rows;
+}
+
 static json_t *nothing(void)
 {
     return json_array();
@@ -112,7 +125,7 @@ static const struct {
     {"calls", calls, {"call", "class", "errors", NULL}},
     {"effects", effects, {"effect", "about", "state", NULL}},
     {"errnos", errnos, {"call", "errno", "likelihood", "lasting", NULL}},
-    {"checks", nothing, {NULL}},
+    {"checks", checks, {"check", "severity", "title", NULL}},
     {"batteries", nothing, {NULL}},
 };
 

@@ -91,6 +91,7 @@ static int trace(const struct settings *settings, char **command, struct writer 
                                          .timeout_ns = settings->common.timeout_ns,
                                          .for_ns = settings->for_ns,
                                          .blocked = true,
+                                         .judge = true,
                                          .on_event = on_event,
                                          .on_drained = on_drained,
                                          .data = writer};
@@ -107,6 +108,7 @@ static int trace(const struct settings *settings, char **command, struct writer 
         tf_say("%s", error.text);
     else
         status = tf_cmd_judge(&result, &settings->common, command[0]);
+    tf_cmd_findings(writer->session, &settings->common, 0);
     if (tf_session_record(writer->session, "trace", status, &error))
         tf_say("%s", error.text);
     tf_session_free(writer->session);

@@ -279,6 +279,11 @@ const struct tf_event *tf_collect_events(struct tf_collect *collect, size_t *cou
     return collect->kept;
 }
 
+const struct tf_event *tf_collect_unfinished(const struct tf_collect *collect, size_t i)
+{
+    return i < collect->pending_count ? &collect->pending[i].event : NULL;
+}
+
 unsigned int tf_collect_processes(const struct tf_collect *collect)
 {
     unsigned int count = 0;

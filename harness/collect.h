@@ -69,6 +69,10 @@ uint64_t tf_collect_lost(const struct tf_collect *collect);
  * drain. NULL and 0 where there are none. */
 const struct tf_event *tf_collect_events(struct tf_collect *collect, size_t *count);
 
+/* Call number `i`, from 0, of those that had not returned at the last drain; NULL
+ * beyond. Valid until the next drain. */
+const struct tf_event *tf_collect_unfinished(const struct tf_collect *collect, size_t i);
+
 /* Did the shim load anywhere? The number of process images registered. */
 unsigned int tf_collect_processes(const struct tf_collect *collect);
 

@@ -121,6 +121,8 @@ static struct tf_life *add(struct tf_lives *lives, const struct tf_event *event)
         lives->life = grown;
         lives->room = room;
     }
+    if (!lives->life)
+        return NULL;
     struct tf_life *life = &lives->life[lives->count++];
     *life = (struct tf_life){.pid = event->pid,
                              .last_ns = event->time_ns,
@@ -168,6 +170,8 @@ static struct tf_life *known(struct tf_lives *lives, const struct tf_event *even
             continue;
         size_t index = newborn->life;
         lives->newborn[i] = lives->newborn[--lives->newborns];
+        if (!lives->life)
+            return NULL;
         lives->life[index].cookie = event->cookie;
         return enter(lives, index) ? NULL : &lives->life[index];
     }

@@ -13,7 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const tf_scenario_checks[] = {"killed", "hung", NULL};
+const char *const tf_scenario_checks[] = {
+#define CHECK(id, name, ...) name,
+#include "checks.def"
+#undef CHECK
+    "hung", NULL};
 
 int tf_case_actor(const struct tf_case *one, const char *name)
 {

@@ -2,6 +2,7 @@
 
 #include "cmd.h"
 #include "hands.h"
+#include "judge.h"
 #include "sandbox.h"
 #include "session_dir.h"
 #include "shim.h"
@@ -30,6 +31,8 @@ struct tf_session {
     uv_poll_t signals;
     sigset_t old_mask;
     int signal_fd;
+    struct tf_judge *judge; /* NULL: not wanted */
+    size_t found;           /* how many findings were told */
     bool running, for_over;
     struct tf_error failure; /* of the file of events: told at the end */
     bool failed;
@@ -43,6 +46,22 @@ const struct tf_preflight *tf_session_preflight(const struct tf_session *session
 struct tf_segment *tf_session_segment(const struct tf_session *session)
 {
     return tf_collect_segment(session->collect);
+}
+
+static void on_event(void *data, enum tf_collect_what what, const struct tf_event *event)
+{
+    struct tf_session *session = data;
+    if (session->judge)
+        tf_judge_event(session->judge, what, event);
+    if (session->options.on_event)
+        session->options.on_event(session->options.data, what, event);
+}
+
+static void on_drained(void *data)
+{
+    const struct tf_session *session = data;
+    if (session->options.on_drained)
+        session->options.on_drained(session->options.data);
 }
 
 struct tf_session *tf_session_new(const struct tf_session_options *options, bool *usage,
@@ -68,9 +87,9 @@ struct tf_session *tf_session_new(const struct tf_session_options *options, bool
                                          .flags = TF_RUN_TRACE,
                                          .jsonl_path = options->output ? session->dir.jsonl : NULL,
                                          .blocked = options->blocked,
-                                         .on_event = options->on_event,
-                                         .on_drained = options->on_drained,
-                                         .data = options->data};
+                                         .on_event = on_event,
+                                         .on_drained = on_drained,
+                                         .data = session};
     session->collect = tf_collect_open(&collect, error);
     if (!session->collect)
         goto fail;
@@ -92,13 +111,33 @@ static void drain(struct tf_session *session)
 
 static void on_drain(uv_timer_t *timer)
 {
-    drain(timer->data);
+    struct tf_session *session = timer->data;
+    size_t count = 0;
+    drain(session);
+    if (!session->judge || !session->running)
+        return;
+    tf_judge_tick(session->judge, session->collect);
+    tf_judge_findings(session->judge, &count);
+    if (count == session->found)
+        return;
+    session->found = count;
+    if (session->options.on_found)
+        session->options.on_found(session->options.data);
+    if (session->options.stop_when_hung) /* nothing else is found before the end */
+        tf_program_stop(session->program, GRACE_NS);
+}
+
+static void before_end(struct tf_session *session)
+{
+    if (session->judge)
+        tf_judge_before_end(session->judge);
 }
 
 static void on_for(uv_timer_t *timer)
 {
     struct tf_session *session = timer->data;
     session->for_over = true;
+    before_end(session);
     tf_program_stop(session->program, GRACE_NS);
 }
 
@@ -111,6 +150,7 @@ static void on_signal(uv_poll_t *poll, int status, int events)
     struct tf_session *session = poll->data;
     struct signalfd_siginfo info;
     while (read(session->signal_fd, &info, sizeof info) == sizeof info) {
+        before_end(session);
         if (info.ssi_code != SI_KERNEL)
             tf_program_signal(session->program, (int)info.ssi_signo, NULL);
     }
@@ -120,6 +160,8 @@ static void on_ended(struct tf_program *program, void *data)
 {
     (void)program;
     struct tf_session *session = data;
+    if (session->judge)
+        tf_judge_outlived(session->judge);
     session->running = false;
     uv_stop(&session->loop);
 }
@@ -143,6 +185,19 @@ static int watch_signals(struct tf_session *session, struct tf_error *error)
     return 0;
 }
 
+static int judge_from_now(struct tf_session *session, struct tf_error *error)
+{
+    const char *slash = strrchr(session->options.argv[0], '/');
+    struct tf_judge_options options = {.segment = tf_session_segment(session),
+                                       .program = slash ? slash + 1 : session->options.argv[0],
+                                       .reproduce =
+                                           session->options.reproduce ? session->options.reproduce : "",
+                                       .serves_for_ever = session->options.for_ns != 0,
+                                       .sandbox = session->sandbox};
+    session->judge = session->options.judge ? tf_judge_new(&options) : NULL;
+    return session->options.judge && !session->judge ? tf_error_set(error, "out of memory") : 0;
+}
+
 static int start(struct tf_session *session, struct tf_error *error)
 {
     const struct tf_session_options *options = &session->options;
@@ -160,6 +215,8 @@ static int start(struct tf_session *session, struct tf_error *error)
     if (watch_signals(session, error))
         return -1;
     if (tf_hands_start(session->sandbox, tf_session_segment(session), session->dir.segment, error))
+        return -1;
+    if (judge_from_now(session, error))
         return -1;
     char **environment = tf_shim_environment(environ, &settings);
     if (!environment)
@@ -200,15 +257,30 @@ int tf_session_run(struct tf_session *session, struct tf_session_result *result,
         *error = stop_error;
         status = -1;
     }
+    uint32_t pid = session->program ? (uint32_t)tf_program_inner_pid(session->program) : 0;
     if (!session->failed)
         session->failed = tf_collect_finish(session->collect, &session->failure) < 0;
     result->processes = tf_collect_processes(session->collect);
     result->lost = tf_collect_lost(session->collect);
+    if (!status && session->judge) {
+        struct tf_judge_end end = {.result = &result->program,
+                                   .pid = pid,
+                                   .stopped = result->ended_by_for || result->program.stopped ||
+                                              result->program.deadline};
+        if (tf_judge_finish(session->judge, &end))
+            status = tf_error_set(error, "out of memory: findings are missing");
+    }
     if (!status && session->failed) {
         *error = session->failure;
         status = -1;
     }
     return status;
+}
+
+const struct tf_finding *tf_session_findings(const struct tf_session *session, size_t *count)
+{
+    *count = 0;
+    return session->judge ? tf_judge_findings(session->judge, count) : NULL;
 }
 
 /* JSON is UTF-8; a command line need not be. */
@@ -234,9 +306,14 @@ int tf_session_record(const struct tf_session *session, const char *command, int
                                                (json_int_t)atomic_load(&state->fired), "undelivered",
                                                (json_int_t)atomic_load(&state->undelivered)));
     }
-    json_t *run = json_pack("{s:s, s:s, s:o, s:o, s:I, s:o}", "tcpfault", TF_VERSION, "subcommand", command,
-                            "command", words, "rules", rules, "seed", (json_int_t)plan->seed, "status",
-                            status < 0 ? json_null() : json_integer(status));
+    size_t count;
+    const struct tf_finding *finding = tf_session_findings(session, &count);
+    json_t *findings = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(findings, tf_finding_json(&finding[i]));
+    json_t *run = json_pack("{s:s, s:s, s:o, s:o, s:I, s:o, s:o}", "tcpfault", TF_VERSION, "subcommand",
+                            command, "command", words, "rules", rules, "seed", (json_int_t)plan->seed,
+                            "status", status < 0 ? json_null() : json_integer(status), "findings", findings);
     int result = tf_session_dir_write(&session->dir, run, error);
     json_decref(run);
     return result;
@@ -266,6 +343,7 @@ void tf_session_free(struct tf_session *session)
         close(session->signal_fd);
         sigprocmask(SIG_SETMASK, &session->old_mask, NULL);
     }
+    tf_judge_free(session->judge);
     tf_collect_close(session->collect);
     tf_session_dir_close(&session->dir);
     free(session);

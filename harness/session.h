@@ -14,6 +14,8 @@
 #include "options.h"
 #include "preflight.h"
 
+struct tf_finding; /* finding.h */
+
 struct tf_session_options {
     char *const *argv;
     const struct tf_plan *plan;
@@ -25,6 +27,11 @@ struct tf_session_options {
     bool blocked;        /* as in struct tf_collect_options */
     void (*on_event)(void *data, enum tf_collect_what what, const struct tf_event *event);
     void (*on_drained)(void *data); /* as in struct tf_collect_options */
+    /* Judging: its findings are in tf_session_findings. */
+    bool judge;
+    bool stop_when_hung;          /* a proven hang ends it */
+    const char *reproduce;        /* the command line, for findings */
+    void (*on_found)(void *data); /* there are more; from the loop. May be NULL */
     void *data;
 };
 
@@ -46,6 +53,9 @@ struct tf_segment *tf_session_segment(const struct tf_session *session);
 
 /* Returns 0 with *result filled, or -1. Either way every process is gone. */
 int tf_session_run(struct tf_session *session, struct tf_session_result *result, struct tf_error *error);
+
+/* What has been found so far; all of it after tf_session_run. Valid until the next call. */
+const struct tf_finding *tf_session_findings(const struct tf_session *session, size_t *count);
 
 /* With an output directory: writes run.json in it. `status` -1: not known yet.
  * `command`: the subcommand's name. 0 or -1. */

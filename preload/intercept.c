@@ -57,9 +57,11 @@ static bool any_polled(const struct tf_call *call)
 
 static bool any_selected(const struct tf_call *call)
 {
-    for (int fd = 0; fd < (int)call->arg[0] && fd < FD_SETSIZE; fd++)
+    /* The kernel reads as many bits as it is told of, whatever fits in an fd_set. */
+    for (int fd = 0; fd < (int)call->arg[0] && fd < TF_DESCRIPTORS; fd++)
         for (int set = 1; set <= 3; set++)
-            if (call->arg[set] && FD_ISSET(fd, (fd_set *)call->arg[set]) && tf_socket_of(fd))
+            if (call->arg[set] && ((const unsigned char *)call->arg[set])[fd / 8] & 1u << fd % 8 &&
+                tf_socket_of(fd))
                 return true;
     return false;
 }

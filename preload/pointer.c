@@ -43,7 +43,7 @@ static bool message_readable(const struct msghdr *message)
 
 static bool sets_readable(const struct tf_call *call)
 {
-    int count = (int)call->arg[0] < FD_SETSIZE ? (int)call->arg[0] : FD_SETSIZE;
+    int count = (int)call->arg[0] < TF_DESCRIPTORS ? (int)call->arg[0] : TF_DESCRIPTORS;
     for (int set = 1; set <= 3; set++)
         if (call->arg[set] && count > 0 && !readable((const void *)call->arg[set], ((size_t)count + 7) / 8))
             return false;

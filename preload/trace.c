@@ -52,8 +52,7 @@ uint64_t tf_trace_enter(const struct tf_call *call, struct tf_event *event)
     }
     if (call->id == TF_bind)
         tf_endpoint_from(&event->local, (const struct sockaddr *)call->arg[1], (socklen_t)call->arg[2]);
-    if (call->id == TF_close && call->socket &&
-        tf_sys(SYS_ioctl, call->fd, FIONREAD, &event->value) == 0)
+    if (call->id == TF_close && call->socket && tf_sys(SYS_ioctl, call->fd, FIONREAD, &event->value) == 0)
         event->flags |= TF_EVENT_VALUE;
     return tf_ring_enter(tf_self.segment, event);
 }

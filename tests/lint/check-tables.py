@@ -66,6 +66,11 @@ def main():
     says("tcpfault-rules(7), PRIVILEGES", rules.partition("PRIVILEGES")[2].partition("FAILURE POINTS")[0],
          sorted({"%s on %s" % way if way[1] else way[0] for way in ways}), "effect")
     says("tcpfault(1)", page, [row.split(",")[0] for row in table("PROBE", "harness/probes.def")], "probe")
+    checks = [re.search(r'"([\w-]+)"', row).group(1)
+              for row in re.findall(r"^CHECK\(([^\n]*)", text("harness/checks.def"), re.M)]
+    says("tcpfault(1)", page, checks, "check")
+    says("tcpfault list checks", tool("list", "checks"), checks, "check")
+    says("scenario.schema.json", text("harness/scenario.schema.json"), checks, "check")
     for words, what in ((calls, "call"), (classes, "class"), (effects, "effect"), (keys, "key")):
         says("completion", completion, words, what)
     says("tcpfault list calls", tool("list", "calls"), calls, "call")

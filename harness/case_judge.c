@@ -1,0 +1,82 @@
+/* A program of a case, judged beyond what its scenario expects. */
+#include "case_run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int tf_running_judge_from_now(struct tf_running *running, struct tf_error *error)
+{
+    const struct tf_case *one = running->run->one;
+    bool dies = one->expect[running->actor - one->actor].signal != 0;
+    running->allow = calloc((size_t)one->allow_count + 3, sizeof(*running->allow));
+    for (uint32_t i = 0; running->allow != NULL && i < one->allow_count; i++)
+        running->allow[i] = one->allow[i].name;
+    if (running->allow != NULL && dies) { /* as expected */
+        running->allow[one->allow_count] = "killed";
+        running->allow[one->allow_count + 1] = "sigpipe";
+    }
+    struct tf_judge_options options = {.segment = tf_collect_segment(running->collect),
+                                       .program = running->actor->name,
+                                       .reproduce = "",
+                                       .serves_for_ever = running->actor->role == TF_PART_SERVER,
+                                       .allow = running->allow,
+                                       .sandbox = running->run->sandbox};
+    running->judge = running->allow != NULL ? tf_judge_new(&options) : NULL;
+    return running->judge != NULL ? 0 : tf_error_set(error, "out of memory");
+}
+
+/* A copy that is the result's own; without a check where there is no memory. */
+static struct tf_finding copy(const struct tf_finding *finding)
+{
+    struct tf_finding result = {0};
+    struct tf_error error;
+    json_t *json = tf_finding_json(finding);
+    if (json == NULL || tf_finding_parse(&result, json, &error) != 0)
+        memset(&result, 0, sizeof(result));
+    json_decref(json);
+    return result;
+}
+
+static void keep_findings(struct tf_running *running)
+{
+    size_t count = 0;
+    const struct tf_finding *finding = tf_judge_findings(running->judge, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct tf_finding own = copy(&finding[i]);
+        if (own.check != NULL)
+            tf_result_finding(running->run->result, &own);
+    }
+}
+
+static void keep_transitions(const struct tf_running *running)
+{
+    const struct tf_lives *lives = tf_judge_lives(running->judge);
+    char line[64];
+    for (unsigned from = 1; from < TF_STATES; from++)
+        for (unsigned to = 1; to < TF_STATES; to++) {
+            if ((tf_lives_transitions(lives, from) & 1U << to) == 0)
+                continue;
+            snprintf(line, sizeof(line), "%s %s", tf_net_state_name(from), tf_net_state_name(to));
+            tf_result_transition(running->run->result, line);
+        }
+}
+
+void tf_running_judge(struct tf_running *running)
+{
+    const struct tf_seen *seen = &running->seen;
+    struct tf_judge_end end = {.result = &seen->end,
+                               .pid = running->pid,
+                               .stopped =
+                                   seen->stopping || seen->end.stopped || seen->end.deadline || seen->hung,
+                               .captured = true,
+                               .out_bytes = seen->out_bytes,
+                               .err_bytes = seen->err_bytes,
+                               .err = seen->err,
+                               .err_length = seen->err_length};
+    if (tf_judge_finish(running->judge, &end) != 0)
+        tf_result_note(running->run->result, "out of memory: findings are missing");
+    if (tf_judge_partial(running->judge))
+        tf_result_note(running->run->result, "there were too many events to judge them all");
+    keep_findings(running);
+    keep_transitions(running);
+}

@@ -1,0 +1,29 @@
+/* Proves that a process waits for ever: every thread of it is blocked without a time
+ * limit, and what those that wait for TCP wait for can no longer come.
+ *
+ * Proof, not patience: from the calls that have not returned, /proc/PID/task, and the
+ * kernel's socket table. What could still wake it - a timer, SIGALRM with a handler,
+ * keepalive, a listener, a descriptor that is no TCP socket, an ancestor with a time
+ * limit - counts as hope. Internal to judge.c. Does not print.
+ */
+#ifndef TF_HANG_H
+#define TF_HANG_H
+
+#include "collect.h"
+#include "proc.h"
+
+struct tf_hang;
+
+struct tf_hang *tf_hang_new(void);
+void tf_hang_event(struct tf_hang *hang, enum tf_collect_what what, const struct tf_event *event);
+
+/* Every 20 ms or so. Looks closer once nothing has happened for a while. */
+void tf_hang_look(struct tf_hang *hang, struct tf_collect *collect, const struct tf_sandbox *sandbox,
+                  struct tf_proc *proc);
+
+/* A hang that was proven since the last time: the call that waits, and a sentence. */
+bool tf_hang_proven(struct tf_hang *hang, struct tf_event *event, char *message, size_t size);
+
+void tf_hang_free(struct tf_hang *hang); /* NULL is fine */
+
+#endif

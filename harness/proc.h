@@ -1,0 +1,32 @@
+/* What /proc tells of the programs in a sandbox, by the process ids that they see
+ * themselves. Internal to judging. Does not print.
+ */
+#ifndef TF_PROC_H
+#define TF_PROC_H
+
+#include "sandbox.h"
+
+struct tf_proc { /* {0} to begin with */
+    pid_t root;  /* the sandbox's supervisor */
+    bool inside; /* process ids there are the host's, too */
+    struct {
+        uint32_t inner;
+        pid_t host;
+    } known[64];
+    unsigned known_count;
+};
+
+void tf_proc_init(struct tf_proc *proc, const struct tf_sandbox *sandbox);
+/* The process id on the host; 0: it is not there (any more). */
+pid_t tf_proc_host(struct tf_proc *proc, uint32_t pid);
+/* The same for a thread of it. */
+pid_t tf_proc_thread(struct tf_proc *proc, pid_t host, uint32_t tid);
+/* CPU time of a thread, in ns; 0: not known. */
+uint64_t tf_proc_cpu_ns(struct tf_proc *proc, uint32_t pid, uint32_t tid);
+/* Is there such a process, not dead and waiting to be buried? */
+bool tf_proc_alive(struct tf_proc *proc, uint32_t pid);
+
+/* A file of /proc, in all; returns its length, or -1. NUL-terminated. */
+ssize_t tf_proc_read(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

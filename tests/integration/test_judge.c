@@ -1,0 +1,196 @@
+/* What a run says of a program that nobody told it to look at. */
+#include "check.h"
+#include "net.h"
+#include "place.h"
+#include "suite.h"
+#include "under.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum peer { NOBODY, REPLY, PAIRS_PEER, ECHO, HOLD, TWICE, RESET, HALF_CLOSE, MANY, SEVERAL, LONG_REQUEST };
+
+struct judged {
+    const char *check, *rule, *lasting;
+    enum peer peer;
+    const char *buggy, *code, *good;
+};
+
+static const struct judged judged[] = {
+#define JUDGED(check, rule, lasting, peer, buggy, code, good)                                                \
+    {#check, rule, lasting, peer, buggy, code, good},
+#include "judged.def"
+#undef JUDGED
+};
+
+enum { JUDGED_COUNT = sizeof judged / sizeof *judged };
+
+/* The last line of the source that holds `code`; 0: none. */
+static unsigned line_of(const char *file, const char *code)
+{
+    const char *text = it_read_file(it_source(file)), *at = NULL;
+    unsigned line = 1;
+    for (const char *next = text; (next = strstr(next, code)); next++)
+        at = next;
+    for (const char *c = text; at && c < at; c++)
+        line += *c == '\n';
+    return at ? line : 0;
+}
+
+static void ends(int fd, bool by_reset)
+{
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+    if (by_reset)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    close(fd);
+}
+
+static void meet(enum peer peer, int port)
+{
+    static const char request[] = "GET\nand much more that nobody reads";
+    int count = peer == MANY ? 10 : peer == SEVERAL ? 6 : peer == TWICE ? 3 : 1;
+    for (int i = 0; i < count; i++) {
+        int fd = it_connect(port);
+        if (fd < 0)
+            continue;
+        if (peer == HOLD || peer == MANY || peer == TWICE)
+            it_holds(fd);
+        if (peer == MANY || peer == TWICE)
+            continue;
+        if (peer == HOLD)
+            send(fd, "hi", 2, MSG_NOSIGNAL);
+        else
+            it_ask(fd, peer == LONG_REQUEST ? request : "hello\n", "hello\n");
+        if (peer == HALF_CLOSE) {
+            shutdown(fd, SHUT_WR);
+            it_holds(fd);
+        } else if (peer != HOLD) {
+            ends(fd, peer == RESET);
+        }
+    }
+}
+
+/* Answers each eight bytes with eight, once they are there. */
+static void *serve_pairs(void *listener)
+{
+    char pair[8];
+    int fd = accept((int)(intptr_t)listener, NULL, NULL);
+    while (fd >= 0 && recv(fd, pair, sizeof pair, MSG_WAITALL) == sizeof pair)
+        if (send(fd, pair, sizeof pair, MSG_NOSIGNAL) < 0)
+            break;
+    close(fd);
+    return NULL;
+}
+
+static int pairs_peer(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    pthread_t thread;
+    it_holds(listener);
+    CHECK(bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 1) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *)&address, &length) == 0);
+    CHECK(pthread_create(&thread, NULL, serve_pairs, (void *)(intptr_t)listener) == 0);
+    pthread_detach(thread);
+    return ntohs(address.sin_port);
+}
+
+static int port_for(enum peer peer, struct it_child **server)
+{
+    *server = NULL;
+    if (peer == PAIRS_PEER)
+        return pairs_peer();
+    int port = it_port();
+    if (peer == REPLY) {
+        *server = it_start(
+            &(struct it_command){.argv = ARGV(it_built("fixtures/reply-good"), "-p", it_text("%d", port))});
+        it_listens(*server, port);
+    }
+    return port;
+}
+
+/* One fixture under the rule, its peers with it, to the end. */
+static struct it_child *try(const struct judged *row, const char *fixture, bool good)
+{
+    struct it_child *server;
+    /* A client that needs somebody who answers fares well with reply-good. */
+    int port = port_for(good && row->peer == PAIRS_PEER ? REPLY : row->peer, &server);
+    const char *program = it_built(it_text("fixtures/%s", fixture)), *number = it_text("%d", port);
+    const char *quiet = "exec \"$@\" 2>/dev/null"; /* messages at machine speed fill what is kept */
+    const char *const *argv =
+        strcmp(row->check, "accept-spin") == 0
+            ? ARGV(it_built("tcpfault"), "inject", "--allow-unfired", "--check", "--for", row->lasting,
+                   row->rule, "--", "/bin/sh", "-c", quiet, fixture, program, "-p", number)
+        : *row->lasting ? ARGV(it_built("tcpfault"), "inject", "--allow-unfired", "--check", "--for",
+                               row->lasting, row->rule, "--", program, "-p", number)
+                        : ARGV(it_built("tcpfault"), "inject", "--allow-unfired", "--check", row->rule, "--",
+                               program, "-p", number, "-t", "1500");
+    struct it_child *child = it_start(&(struct it_command){.argv = argv});
+    if (*row->lasting && it_listens(child, port))
+        meet(row->peer, port);
+    return it_finish(child);
+}
+
+/* What it found, a line each; "" where there is nothing. */
+static const char *found(const struct it_child *child)
+{
+    static const char *const words[] = {"tcpfault: error ", "tcpfault: warning ", "tcpfault: note "};
+    char *all = it_memory(child->err_length + 1), *to = all;
+    for (const char *line = child->err; line && *line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            if (strncmp(line, words[i], strlen(words[i])) == 0)
+                to = mempcpy(to, line, strcspn(line, "\n") + 1);
+        if (!*line)
+            break;
+    }
+    *to = 0;
+    return all;
+}
+
+static void catches(const struct judged *row)
+{
+    const struct it_child *child = try(row, row->buggy, false);
+    const char *finding = strstr(child->err, it_text(" %s: ", row->check));
+    CHECK_SAYING(finding,
+                 it_text("%s: no %s under %s:\n%.3000s", row->buggy, row->check, row->rule, child->err));
+    if (!finding || !*row->code)
+        return;
+    unsigned line = line_of(it_text("fixtures/%s.c", row->buggy), row->code);
+    const char *site = it_text("fixtures/%s.c:%u", row->buggy, line),
+               *end = strstr(finding, "\ntcpfault:   why");
+    const char *at = strstr(finding, site);
+    CHECK_SAYING(line && at && end && at < end,
+                 it_text("%s: %s is not at %s:\n%.3000s", row->buggy, row->check, site, finding));
+}
+
+static void leaves_alone(const struct judged *row)
+{
+    const struct it_child *child = try(row, row->good, true);
+    const char *found_ = found(child);
+    CHECK_SAYING(!*found_, it_text("%s under %s:\n%.3000s", row->good, row->rule, found_));
+}
+
+static void each_check_catches_its_fixture_at_the_line(void)
+{
+    const char *only = getenv("TF_JUDGED");
+    for (size_t i = 0; i < JUDGED_COUNT; i++)
+        if (!only || strcmp(only, judged[i].check) == 0)
+            catches(&judged[i]);
+}
+
+static void each_check_leaves_the_good_fixture_alone(void)
+{
+    const char *only = getenv("TF_JUDGED");
+    for (size_t i = 0; i < JUDGED_COUNT; i++)
+        if (!only || strcmp(only, judged[i].check) == 0)
+            leaves_alone(&judged[i]);
+}
+
+IT_SUITE(judge, TEST(each_check_catches_its_fixture_at_the_line),
+         TEST(each_check_leaves_the_good_fixture_alone))
