@@ -10,13 +10,16 @@
 #include "sandbox.h"
 #include "scenario.h"
 
+struct tf_known;
+
 struct tf_case_options {
     const char *directory;               /* exists, empty, absolute: outputs, events.jsonl, {dir} as dir/ */
     const char *fixtures, *build, *shim; /* absolute paths */
     uint64_t seed, timeout_ns;
     enum tf_sandbox_kind kind;
-    bool events;          /* write events.jsonl */
-    const char *why_host; /* for reports, where kind is TF_SANDBOX_HOST */
+    bool events;                  /* write events.jsonl */
+    const struct tf_known *known; /* known.h, or NULL */
+    const char *why_host;         /* for reports, where kind is TF_SANDBOX_HOST */
 };
 
 /* Runs it, and appends to *result what it came to, status and reason among it.

@@ -17,9 +17,11 @@ int tf_running_judge_from_now(struct tf_running *running, struct tf_error *error
     }
     struct tf_judge_options options = {.segment = tf_collect_segment(running->collect),
                                        .program = running->actor->name,
+                                       .binary = running->actor->run[0],
                                        .reproduce = "",
                                        .serves_for_ever = running->actor->role == TF_PART_SERVER,
                                        .allow = running->allow,
+                                       .known = running->run->options->known,
                                        .sandbox = running->run->sandbox};
     running->judge = running->allow != NULL ? tf_judge_new(&options) : NULL;
     return running->judge != NULL ? 0 : tf_error_set(error, "out of memory");

@@ -1,5 +1,6 @@
 #include "cmd.h"
 
+#include "known.h"
 #include "names.h"
 #include "rule.h"
 #include "run.h"
@@ -262,6 +263,12 @@ static int inject(const struct settings *settings, const struct tf_plan *plan, c
     struct tf_error error;
     struct tf_session_result result;
     bool usage;
+    struct tf_known *known =
+        tf_known_load(settings->common.baseline, settings->common.suppressions, 0, &error);
+    if (!known) {
+        tf_say("%s", error.text);
+        return TF_EXIT_USAGE;
+    }
     watch =
         (struct watch){.settings = settings, .plan = plan, .color = tf_color_on(settings->common.color, 2)};
     struct tf_session_options session = {.argv = command,
@@ -273,6 +280,7 @@ static int inject(const struct settings *settings, const struct tf_plan *plan, c
                                          .for_ns = settings->for_ns,
                                          .on_event = on_event,
                                          .judge = true,
+                                         .known = known,
                                          .stop_when_hung = settings->check,
                                          .reproduce = command_line(plan, settings, command),
                                          .on_found = on_found,
@@ -281,6 +289,7 @@ static int inject(const struct settings *settings, const struct tf_plan *plan, c
     if (!watch.session) {
         tf_say("%s", error.text);
         free((char *)session.reproduce);
+        tf_known_free(known);
         return usage ? TF_EXIT_USAGE : TF_EXIT_TOOL;
     }
     if (*tf_session_preflight(watch.session)->note && !settings->common.quiet)
@@ -295,6 +304,7 @@ static int inject(const struct settings *settings, const struct tf_plan *plan, c
         tf_say("%s", error.text);
     tf_session_free(watch.session);
     free((char *)session.reproduce);
+    tf_known_free(known);
     return status;
 }
 

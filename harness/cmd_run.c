@@ -1,5 +1,6 @@
 /* tcpfault run: scenarios, and what they came to. */
 #include "cmd.h"
+#include "known.h"
 #include "run.h"
 #include "sandbox.h"
 #include "saved.h"
@@ -193,6 +194,7 @@ static void clean_up(struct tf_run_command *command)
         tf_remove_tree(command->directory);
     free(command->directory);
     free(command->line);
+    tf_known_free(command->known);
 }
 
 static char *whole_line(int argc, char **argv)
@@ -224,6 +226,9 @@ int tf_cmd_run(int argc, char **argv)
         first = -1;
     if (first >= 0 && operands_end == first && command_start == kept)
         first = tf_error_set(&error, "there is no FILE or DIR to run");
+    if (first >= 0 && !(command.known = tf_known_load(command.settings.common.baseline,
+                                                      command.settings.common.suppressions, 0, &error)))
+        first = -1;
     if (first < 0) {
         free(command.line);
         return tf_cmd_usage(&tf_command_run, first, &error);

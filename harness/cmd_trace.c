@@ -1,5 +1,6 @@
 #include "cmd.h"
 
+#include "known.h"
 #include "session.h"
 #include "show.h"
 
@@ -84,6 +85,12 @@ static int trace(const struct settings *settings, char **command, struct writer 
     struct tf_error error;
     struct tf_session_result result;
     bool usage;
+    struct tf_known *known =
+        tf_known_load(settings->common.baseline, settings->common.suppressions, 0, &error);
+    if (!known) {
+        tf_say("%s", error.text);
+        return TF_EXIT_USAGE;
+    }
     struct tf_session_options session = {.argv = command,
                                          .plan = &no_rules,
                                          .output = settings->common.output,
@@ -92,12 +99,14 @@ static int trace(const struct settings *settings, char **command, struct writer 
                                          .for_ns = settings->for_ns,
                                          .blocked = true,
                                          .judge = true,
+                                         .known = known,
                                          .on_event = on_event,
                                          .on_drained = on_drained,
                                          .data = writer};
     writer->session = tf_session_new(&session, &usage, &error);
     if (!writer->session) {
         tf_say("%s", error.text);
+        tf_known_free(known);
         return usage ? TF_EXIT_USAGE : TF_EXIT_TOOL;
     }
     if (*tf_session_preflight(writer->session)->note && !settings->common.quiet)
@@ -112,6 +121,7 @@ static int trace(const struct settings *settings, char **command, struct writer 
     if (tf_session_record(writer->session, "trace", status, &error))
         tf_say("%s", error.text);
     tf_session_free(writer->session);
+    tf_known_free(known);
     return status;
 }
 

@@ -160,7 +160,7 @@ void tf_findings_add(struct tf_findings *findings, enum tf_check_id id, const st
                                  .frames = frames,
                                  .frames_count = frames_count,
                                  .times = 1};
-    tf_finding_id(check->name, findings->program, call, error, frames_count ? frames[0].function : "", module,
+    tf_finding_id(check->name, findings->binary, call, error, frames_count ? frames[0].function : "", module,
                   event ? event->caller : 0, finding.id);
     for (size_t i = 0; i < findings->count; i++)
         if (!strcmp(findings->finding[i].id, finding.id)) {
@@ -187,7 +187,7 @@ void tf_findings_add(struct tf_findings *findings, enum tf_check_id id, const st
     finding.error = strdup(error);
     finding.reproduce = strdup(findings->reproduce);
     tell_life(&finding, findings->segment, event, life, log, log_count);
-    if (complete(&finding)) {
+    if (complete(&finding) && !tf_known_apply(findings->known, &finding)) {
         findings->finding[findings->count++] = finding;
     } else {
         tf_finding_fini(&finding);

@@ -4,13 +4,15 @@
 
 #include "callsite.h"
 #include "check.h"
+#include "known.h"
 
 struct tf_findings {
     struct tf_finding *finding;
     size_t count, room;
     const struct tf_segment *segment;
-    const char *program, *reproduce;
+    const char *program, *binary, *reproduce;
     const char *const *allow;
+    const struct tf_known *known;
     struct tf_callsites *sites;
     bool no_memory;
 };

@@ -59,8 +59,10 @@ struct tf_judge *tf_judge_new(const struct tf_judge_options *options)
     judge->began_ns = clock_ns();
     judge->findings.segment = options->segment;
     judge->findings.program = options->program;
+    judge->findings.binary = options->binary;
     judge->findings.reproduce = options->reproduce;
     judge->findings.allow = options->allow;
+    judge->findings.known = options->known;
     judge->spins = tf_spins_new(cpu_of, judge);
     judge->lives = tf_lives_new();
     judge->hang = tf_hang_new();

@@ -19,13 +19,16 @@
 #include "lifecycle.h"
 
 struct tf_judge;
+struct tf_known;
 
 struct tf_judge_options {
     const struct tf_segment *segment;
     const char *program;              /* its name for reports */
+    const char *binary;               /* and what it is, for ids: a path will do */
     const char *reproduce;            /* a command line, or "" */
     bool serves_for_ever;             /* it is stopped from outside: its normal end */
     const char *const *allow;         /* names of checks that are excused; ends with NULL. NULL: none */
+    const struct tf_known *known;     /* known.h; NULL: nothing is */
     const struct tf_sandbox *sandbox; /* where it runs; NULL: no socket table, no /proc */
 };
 

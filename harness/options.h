@@ -57,6 +57,7 @@ struct tf_common {
     struct tf_number seed;
     uint64_t timeout_ns;
     const char *output; /* directory */
+    const char *baseline, *suppressions;
     bool quiet, verbose;
     int color; /* enum tf_color */
 };
@@ -83,6 +84,20 @@ struct tf_common {
          offsetof(settings, member.output),                                                                  \
          NULL,                                                                                               \
          "keep everything about the run in DIR, written as it happens"},                                     \
+        {"baseline",                                                                                         \
+         0,                                                                                                  \
+         TF_OPTION_TEXT,                                                                                     \
+         "FILE",                                                                                             \
+         offsetof(settings, member.baseline),                                                                \
+         NULL,                                                                                               \
+         "findings of this earlier JSON report are known: only new ones fail"},                              \
+        {"suppressions",                                                                                     \
+         0,                                                                                                  \
+         TF_OPTION_TEXT,                                                                                     \
+         "FILE",                                                                                             \
+         offsetof(settings, member.suppressions),                                                            \
+         NULL,                                                                                               \
+         "findings that this file excuses, each until a day"},                                               \
         {"quiet",                                                                                            \
          'q',                                                                                                \
          TF_OPTION_FLAG,                                                                                     \

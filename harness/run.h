@@ -29,6 +29,7 @@ struct tf_run_command {
     char build[PATH_MAX], fixtures[PATH_MAX + 16], shim[PATH_MAX];
     uint64_t seed;
     char *line; /* the command line */
+    struct tf_known *known;
 };
 
 /* ---- run_jobs.c ---- */

@@ -161,6 +161,7 @@ static int add_job(struct tf_run_command *command, const struct tf_case *one, un
                     .timeout_ns = timeout_ns > 0 ? timeout_ns : one->timeout_ns,
                     .kind = private ? TF_SANDBOX_PRIVATE : TF_SANDBOX_HOST,
                     .events = !command->temporary,
+                    .known = command->known,
                     .why_host = command->settings.host ? "--host" : permits->why},
     };
     return 0;

@@ -190,9 +190,11 @@ static int judge_from_now(struct tf_session *session, struct tf_error *error)
     const char *slash = strrchr(session->options.argv[0], '/');
     struct tf_judge_options options = {.segment = tf_session_segment(session),
                                        .program = slash ? slash + 1 : session->options.argv[0],
+                                       .binary = session->options.argv[0],
                                        .reproduce =
                                            session->options.reproduce ? session->options.reproduce : "",
                                        .serves_for_ever = session->options.for_ns != 0,
+                                       .known = session->options.known,
                                        .sandbox = session->sandbox};
     session->judge = session->options.judge ? tf_judge_new(&options) : NULL;
     return session->options.judge && !session->judge ? tf_error_set(error, "out of memory") : 0;

@@ -15,6 +15,7 @@
 #include "preflight.h"
 
 struct tf_finding; /* finding.h */
+struct tf_known;
 
 struct tf_session_options {
     char *const *argv;
@@ -30,6 +31,7 @@ struct tf_session_options {
     /* Judging: its findings are in tf_session_findings. */
     bool judge;
     bool stop_when_hung;          /* a proven hang ends it */
+    const struct tf_known *known; /* known.h, or NULL */
     const char *reproduce;        /* the command line, for findings */
     void (*on_found)(void *data); /* there are more; from the loop. May be NULL */
     void *data;

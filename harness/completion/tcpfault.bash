@@ -88,9 +88,9 @@ _tcpfault() {
 
     case $command:$cur in
         :*) COMPREPLY=($(compgen -W "inject run trace report doctor list help --help --version" -- "$cur")) ;;
-        inject:-*) COMPREPLY=($(compgen -W "--allow-unfired --check --for --sandbox --control --seed --timeout --output --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
-        trace:-*) COMPREPLY=($(compgen -W "--file -o --format --for --sandbox --seed --timeout --output --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
-        run:-*) COMPREPLY=($(compgen -W "--jobs -j --filter --repeat --fail-fast --host --fixtures --format --report -o --seed --timeout --output --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
+        inject:-*) COMPREPLY=($(compgen -W "--allow-unfired --check --for --sandbox --control --seed --timeout --output --baseline --suppressions --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
+        trace:-*) COMPREPLY=($(compgen -W "--file -o --format --for --sandbox --seed --timeout --output --baseline --suppressions --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
+        run:-*) COMPREPLY=($(compgen -W "--jobs -j --filter --repeat --fail-fast --host --fixtures --format --report -o --seed --timeout --output --baseline --suppressions --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
         report:-*) COMPREPLY=($(compgen -W "--format --report -o --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
         help:*) COMPREPLY=($(compgen -W "inject run trace report doctor list" -- "$cur")) ;;
         doctor:*) COMPREPLY=($(compgen -W "--format --help -h" -- "$cur")) ;;

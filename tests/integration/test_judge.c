@@ -192,5 +192,89 @@ static void each_check_leaves_the_good_fixture_alone(void)
             leaves_alone(&judged[i]);
 }
 
+/* Under a lasting EMFILE, with a client that waits. */
+static struct it_child *short_of_descriptors(const char *const *argv, int port)
+{
+    const char *words[32] = {it_built("tcpfault"),   "inject", "--check", "--for", "2500ms",
+                             "%accept:error=EMFILE", "--"};
+    size_t count = 7;
+    for (; *argv; argv++)
+        words[count++] = *argv;
+    struct it_child *child = it_start(&(struct it_command){.argv = words});
+    if (it_listens(child, port))
+        meet(HOLD, port);
+    return it_finish(child);
+}
+
+static void a_lasting_emfile_makes_redis_spin_and_not_nginx_nor_memcached(void)
+{
+    const char *ports[3];
+    for (int i = 0; i < 3; i++)
+        ports[i] = it_text("%d", it_port());
+    struct it_child *redis = short_of_descriptors(
+        ARGV("redis-server", "--port", ports[0], "--save", "", "--logfile", "/dev/null"), atoi(ports[0]));
+    CHECK_EXIT(redis, 1);
+    CHECK_HAS(redis->err, "accept-spin: redis-server: accept4 gave EMFILE");
+    CHECK_HAS(redis->err, "calls a second, ");
+    CHECK_HAS(redis->err, "% of a CPU");
+    const char *conf = it_file("nginx.conf", it_text("daemon off; master_process off; error_log /dev/null;"
+                                                     "pid %s/nginx.pid; events {} http { access_log off;"
+                                                     "server { listen 127.0.0.1:%s; } }",
+                                                     it_scratch(), ports[1]));
+    struct it_child *nginx = short_of_descriptors(ARGV("nginx", "-c", conf), atoi(ports[1]));
+    CHECK_EXIT(nginx, 0);
+    CHECK_TEXT(found(nginx), "");
+    struct it_child *memcached = short_of_descriptors(
+        ARGV("memcached", "-p", ports[2], "-u", "nobody", "-l", "127.0.0.1"), atoi(ports[2]));
+    CHECK_EXIT(memcached, 0);
+    CHECK_TEXT(found(memcached), "");
+}
+
+static void a_hang_is_proven_within_a_moment(void)
+{
+    struct it_child *server;
+    const char *port = it_text("%d", port_for(REPLY, &server));
+    double quiet = 1e9;
+    /* The best of a few: the machine may be busy. */
+    for (int i = 0; i < 5 && quiet >= 300; i++) {
+        struct it_child *child = it_tool(
+            ARGV("inject", "--check", "%in:drop", "--", it_built("fixtures/fetch-no-timeout"), "-p", port));
+        CHECK_EXIT(child, 1);
+        const char *said = strstr(child->err, "(it went quiet ");
+        quiet = said ? atof(said + strlen("(it went quiet ")) : 1e9;
+    }
+    CHECK_SAYING(quiet < 300, it_text("%.0f ms", quiet));
+    struct it_child *patient = it_tool(ARGV("inject", "--check", "%in:drop", "--",
+                                            it_built("fixtures/fetch-good"), "-p", port, "-t", "1500"));
+    CHECK_TEXT(found(patient), "");
+}
+
+static void a_known_finding_does_not_fail_and_a_new_one_does(void)
+{
+    struct it_child *server;
+    const char *port = it_text("%d", port_for(REPLY, &server));
+    const char *kept[2], *record[2], *bug = it_built("fixtures/fetch-eintr-is-fatal");
+    for (int i = 0; i < 2; i++) {
+        kept[i] = it_text("%s/kept%d", it_scratch(), i);
+        CHECK_EXIT(it_tool(ARGV("inject", "--check", "--seed", i ? "1" : "2", "--output", kept[i],
+                                "recv:error=EINTR:when=1", "--", bug, "-p", port)),
+                   1);
+        const char *id = strstr(it_read_file(it_text("%s/run.json", kept[i])), "\"id\":");
+        record[i] = id ? it_text("%.28s", id) : "none";
+    }
+    CHECK_TEXT(record[0], record[1]);
+    const char *baseline = it_text("%s/run.json", kept[0]);
+    struct it_child *known = it_tool(
+        ARGV("inject", "--check", "--baseline", baseline, "recv:error=EINTR:when=1", "--", bug, "-p", port));
+    CHECK_HAS(known->err, "[known]");
+    CHECK_EXIT(known, 1); /* its own */
+    struct it_child *other =
+        it_tool(ARGV("inject", "--check", "--baseline", baseline, "connect:error=ECONNREFUSED", "--",
+                     it_built("fixtures/fetch-uses-socket-after-failed-connect"), "-p", port));
+    CHECK_EXIT(other, 1); /* and not 128 + SIGPIPE */
+}
+
 IT_SUITE(judge, TEST(each_check_catches_its_fixture_at_the_line),
-         TEST(each_check_leaves_the_good_fixture_alone))
+         TEST(each_check_leaves_the_good_fixture_alone),
+         TEST(a_lasting_emfile_makes_redis_spin_and_not_nginx_nor_memcached),
+         TEST(a_hang_is_proven_within_a_moment), TEST(a_known_finding_does_not_fail_and_a_new_one_does))
