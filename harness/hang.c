@@ -26,8 +26,8 @@ enum { SOCKETS = 4096, THREADS = 256 };
 /* What events told of a socket. By hash of the cookie; a newer one takes the place. */
 struct known {
     uint64_t cookie;
-    bool silent;  /* nothing arrives any more, by a rule */
-    bool bounded; /* SO_RCVTIMEO, SO_KEEPALIVE, TCP_USER_TIMEOUT */
+    uint16_t silent; /* nothing arrives any more, by this rule, from 1 */
+    bool bounded;    /* SO_RCVTIMEO, SO_KEEPALIVE, TCP_USER_TIMEOUT */
 };
 
 struct rows {
@@ -86,7 +86,7 @@ void tf_hang_event(struct tf_hang *hang, enum tf_collect_what what, const struct
         return;
     if (event->flags & TF_EVENT_FIRED && event->effects & 1U << TF_EFFECT_drop &&
         tf_call_info[event->call].class == TF_CLASS_IN)
-        of(hang, event->cookie)->silent = true;
+        of(hang, event->cookie)->silent = event->rule;
     if (event->call != TF_setsockopt || event->error)
         return;
     if (sets(event, SOL_SOCKET, SO_RCVTIMEO_OLD) || sets(event, SOL_SOCKET, SO_RCVTIMEO_NEW) ||
@@ -154,22 +154,26 @@ static bool silent(struct tf_hang *hang, const struct rows *rows, pid_t pid, int
                    const struct tf_event *pending, const struct tf_plan *plan, const char **why)
 {
     const struct tf_net_socket *row = row_of(rows, pid, fd);
-    if (!row || (row->state != TCP_ESTABLISHED && row->state != TCP_FIN_WAIT2))
-        return false;
-    /* What waits to be read is there; what is not acknowledged runs into a time limit. */
-    if (row->receive_queue || row->send_queue)
+    if (!row)
         return false;
     const struct known *known = of(hang, row->cookie);
     bool dropping = pending && pending->cookie == row->cookie && pending->rule &&
                     pending->effects & 1U << TF_EFFECT_drop && pending->rule <= plan->rules &&
                     tf_call_info[pending->call].class == TF_CLASS_IN;
-    if (dropping && plan->rule[pending->rule - 1].drop_ns)
+    unsigned rule = dropping ? pending->rule : known->silent;
+    if (known->bounded || rule > plan->rules || (rule && plan->rule[rule - 1].drop_ns))
         return false;
-    if (known->bounded)
-        return false;
-    *why = known->silent || dropping ? "from which nothing arrives any more"
-                                     : "whose peer is gone without a word";
-    return known->silent || dropping || peer_gone(rows, row);
+    /* What a drop has struck stays silent, whatever the kernel's queue holds. Where the
+     * acknowledgement of what was sent is lost, too, the kernel gives up after a quarter
+     * of an hour (tcp(7), tcp_retries2): a limit that is not the program's. */
+    if (rule) {
+        *why = row->send_queue ? "from which nothing arrives any more, not even acknowledgements"
+                               : "from which nothing arrives any more";
+        return row->state != TCP_CLOSE && row->state != TCP_LISTEN && row->state != TCP_SYN_SENT;
+    }
+    *why = "whose peer is gone without a word";
+    return (row->state == TCP_ESTABLISHED || row->state == TCP_FIN_WAIT2) && !row->receive_queue &&
+           !row->send_queue && peer_gone(rows, row);
 }
 
 /* ---- who waits ---- */
