@@ -76,7 +76,7 @@ bool tf_asked_to_end(const struct tf_evidence *evidence, uint64_t time_ns)
             (signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT))
             return true;
     }
-    return time_ns + UINT64_C(20000000) >= evidence->asked_ns;
+    return time_ns >= evidence->asked_ns || evidence->asked_ns - time_ns <= UINT64_C(20000000);
 }
 
 const struct tf_kernel_socket *tf_kernel_of(const struct tf_evidence *evidence, uint64_t cookie)

@@ -26,9 +26,12 @@ void tf_check_eintr_fatal(const struct tf_evidence *evidence)
     for (const struct tf_event *event = evidence->event; event < evidence->event + evidence->events;
          event++) {
         if (event->error != EINTR || !tf_event_fired(event) || !event->cookie || event->call == TF_close ||
-            tf_asked_to_end(evidence, event->time_ns))
+            tf_asked_to_end(evidence, tf_event_end_ns(event)))
             continue;
         if (tf_event_class(event) == TF_CLASS_ACCEPT) /* listener-lost */
+            continue;
+        /* Of another effect, a delay, a signal of somebody else's may have been the end. */
+        if (!(event->effects & (1U << TF_EFFECT_error | 1U << TF_EFFECT_signal)))
             continue;
         /* A wait that EINTR has ended may be anybody's. */
         if (tf_event_class(event) == TF_CLASS_WAIT)
@@ -44,7 +47,7 @@ void tf_check_eagain_loses_output(const struct tf_evidence *evidence)
     for (const struct tf_event *event = evidence->event; event < evidence->event + evidence->events;
          event++) {
         if (tf_event_class(event) != TF_CLASS_OUT || event->error != EAGAIN ||
-            !(event->flags & TF_EVENT_NONBLOCKING) || tf_asked_to_end(evidence, event->time_ns))
+            !(event->flags & TF_EVENT_NONBLOCKING) || tf_asked_to_end(evidence, tf_event_end_ns(event)))
             continue;
         const struct tf_event *next = gives_up(evidence, event);
         if (next && next->tid == event->tid)
@@ -65,7 +68,7 @@ void tf_check_short_write_lost(const struct tf_evidence *evidence)
     for (const struct tf_event *event = evidence->event; event < evidence->event + evidence->events;
          event++) {
         if (tf_event_class(event) != TF_CLASS_OUT || event->result <= 0 || !tf_event_returned(event) ||
-            (uint64_t)event->result >= asked(event) || tf_asked_to_end(evidence, event->time_ns))
+            (uint64_t)event->result >= asked(event) || tf_asked_to_end(evidence, tf_event_end_ns(event)))
             continue;
         const struct tf_event *next = gives_up(evidence, event);
         if (next && next->tid == event->tid)
@@ -93,7 +96,7 @@ void tf_check_option_fatal(const struct tf_evidence *evidence)
     for (const struct tf_event *event = evidence->event; event < evidence->event + evidence->events;
          event++) {
         if (event->call != TF_setsockopt || !event->error || !only_a_wish(event) ||
-            tf_asked_to_end(evidence, event->time_ns))
+            tf_asked_to_end(evidence, tf_event_end_ns(event)))
             continue;
         const struct tf_event *next = gives_up(evidence, event);
         if (next && next->tid == event->tid)
