@@ -8,8 +8,8 @@
 enum { STREAKS = 1024, THREADS = 1024, GAINS = 4096, LOOK_AFTER = 64 };
 
 /* A call that took as long as this has waited; what took less may just have been
- * out of luck on a busy machine, unless it makes up half of the time. */
-#define WAITED_NS UINT64_C(100000000)
+ * out of luck on a busy machine, unless it makes up most of the time. */
+#define WAITED_NS UINT64_C(250000000)
 #define MAYBE_WAITED_NS UINT64_C(1000000)
 #define LOOK_AGAIN_NS UINT64_C(200000000)
 
@@ -161,7 +161,7 @@ static double share(const struct streak *streak)
 static void end_streak(struct tf_spins *spins, struct streak *streak)
 {
     uint64_t span = streak->count ? streak->last_ns - streak->first.time_ns : 0;
-    bool long_enough = span >= TF_SPIN_LEAST_NS && streak->waited_ns < span / 2 &&
+    bool long_enough = span >= TF_SPIN_LEAST_NS && streak->waited_ns < span / 4 * 3 &&
                        (double)streak->count * 1e9 >= (double)TF_SPIN_LEAST_PER_S * (double)span;
     if (long_enough) {
         struct tf_spin spin = {.event = streak->first,
