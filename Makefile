@@ -171,6 +171,8 @@ $(BUILD)/libdir: FORCE
 $(BUILD)/harness/shim.o: $(BUILD)/libdir
 $(BUILD)/harness/shim.o: TOOL_CFLAGS += -DTF_LIBDIR='"$(LIBDIR)"'
 
+$(BUILD)/harness/html_assets.o $(BUILD)/fuzz/harness/html_assets.o: $(wildcard harness/html/*)
+
 $(BUILD)/%.pic.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(SHIM_CFLAGS) -c -o $@ $<

@@ -343,6 +343,7 @@ static void run_programs(struct tf_case_run *run)
     if (run->started_ns > 0)
         judge(run);
     conclude(run->result);
+    tf_case_transitions(run);
     if (run->result->status != TF_HELD || run->result->findings_count > 0)
         tf_case_show(run);
 }

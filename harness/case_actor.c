@@ -242,4 +242,5 @@ void tf_running_fini(struct tf_running *running)
     free(running->seen.err);
     free(running->seen.watches);
     free(running->command);
+    tf_lives_free(running->lives);
 }

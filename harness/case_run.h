@@ -8,6 +8,7 @@
 #include "expect.h"
 #include "judge.h"
 #include "launch.h"
+#include "lifecycle.h"
 
 #include <stdio.h>
 #include <uv.h>
@@ -43,7 +44,8 @@ struct tf_running { /* a program of the case */
     uint64_t recents;
     struct tf_event around[TF_AROUND]; /* its first fault */
     size_t arounds;
-    char *command; /* for reports */
+    struct tf_lives *lives; /* of its sockets; NULL: no memory */
+    char *command;          /* for reports */
 };
 
 struct tf_case_port {
@@ -125,6 +127,8 @@ uint64_t tf_running_watched(const struct tf_running *running, const struct tf_pa
 /* Appends the events around each program's first fault and its last ones, in the
  * order of time, to the result. */
 void tf_case_show(struct tf_case_run *run);
+/* Appends which of TCP's states its sockets went through. */
+void tf_case_transitions(struct tf_case_run *run);
 /* Does one of its processes listen? */
 bool tf_running_listens(struct tf_running *running);
 

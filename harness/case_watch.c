@@ -60,6 +60,8 @@ void tf_running_event(void *data, enum tf_collect_what what, const struct tf_eve
     if (struck && event->rule > 0 && event->rule <= TF_RULES_MAX && event->call < TF_CALLS)
         running->seen.rule[event->rule - 1].calls |= TF_BIT(event->call);
     keep_around(running, event, struck);
+    if (running->lives != NULL)
+        tf_lives_event(running->lives, event);
     running->recent[running->recents++ % TF_RECENT] = *event;
     for (size_t i = 0; i < running->seen.watches_count; i++)
         running->seen.watches[i].count += tf_pattern_matches(running->seen.watches[i].pattern, event);
@@ -114,6 +116,7 @@ uint64_t tf_running_watched(const struct tf_running *running, const struct tf_pa
 struct shown {
     const struct tf_running *running;
     const struct tf_event *event;
+    unsigned int state; /* of its socket behind the call; 0: not known */
 };
 
 struct timeline {
@@ -133,14 +136,14 @@ static void gather(struct timeline *timeline, const struct tf_running *running)
 {
     uint64_t recent = running->recents < TF_RECENT ? running->recents : TF_RECENT;
     for (size_t i = 0; i < running->arounds; i++)
-        timeline->shown[timeline->count++] = (struct shown){running, &running->around[i]};
+        timeline->shown[timeline->count++] = (struct shown){running, &running->around[i], 0};
     for (uint64_t i = running->recents - recent; i < running->recents; i++) {
         const struct tf_event *event = &running->recent[i % TF_RECENT];
         bool there = false;
         for (size_t j = 0; j < running->arounds; j++)
             there |= running->around[j].number == event->number;
         if (!there)
-            timeline->shown[timeline->count++] = (struct shown){running, event};
+            timeline->shown[timeline->count++] = (struct shown){running, event, 0};
     }
 }
 
@@ -158,7 +161,43 @@ static void show(struct tf_case_run *run, const struct shown *shown)
     for (size_t i = 0; moment != NULL && i < sizeof(left_out) / sizeof(left_out[0]); i++)
         json_object_del(moment, left_out[i]);
     json_object_set_new(moment, "program", json_string(shown->running->actor->name));
+    if (shown->state > 0)
+        json_object_set_new(moment, "state", json_string(tf_net_state_name(shown->state)));
     tf_result_moment(run->result, moment);
+}
+
+/* By what the shown calls tell: those between may have been left out. */
+static void find_states(struct timeline *timeline, const struct tf_running *running)
+{
+    struct tf_lives *lives = tf_lives_new();
+    for (size_t i = 0; i < timeline->count && lives != NULL; i++) {
+        struct shown *shown = &timeline->shown[i];
+        if (shown->running != running)
+            continue;
+        tf_lives_event(lives, shown->event);
+        const struct tf_life *life = tf_lives_find(lives, shown->event->cookie);
+        shown->state = life != NULL ? life->state : 0;
+    }
+    tf_lives_free(lives);
+}
+
+static void tell_transitions(struct tf_result *result, const struct tf_lives *lives)
+{
+    char states[40];
+    for (unsigned int from = 1; from < TF_STATES && lives != NULL; from++)
+        for (unsigned int to = 1; to < TF_STATES; to++) {
+            if ((tf_lives_transitions(lives, from) & 1U << to) == 0 || tf_net_state_name(from) == NULL ||
+                tf_net_state_name(to) == NULL)
+                continue;
+            snprintf(states, sizeof(states), "%s %s", tf_net_state_name(from), tf_net_state_name(to));
+            tf_result_transition(result, states);
+        }
+}
+
+void tf_case_transitions(struct tf_case_run *run)
+{
+    for (uint32_t i = 0; i < run->one->actors; i++)
+        tell_transitions(run->result, run->running[i].lives);
 }
 
 void tf_case_show(struct tf_case_run *run)
@@ -170,6 +209,8 @@ void tf_case_show(struct tf_case_run *run)
         if (run->running[i].collect != NULL)
             gather(timeline, &run->running[i]);
     qsort(timeline->shown, timeline->count, sizeof(timeline->shown[0]), by_time);
+    for (uint32_t i = 0; i < run->one->actors; i++)
+        find_states(timeline, &run->running[i]);
     /* Where they are too many, those in the middle are the least telling. */
     size_t half = TF_RESULT_EVENTS / 2;
     for (size_t i = 0; i < timeline->count; i++) {

@@ -10,7 +10,7 @@ struct settings {
 
 static const struct tf_option options[] = {
     {"format", 0, TF_OPTION_TEXT, "FORMAT", offsetof(struct settings, format), NULL,
-     "term (the default), tap, junit, json, sarif or markdown; may be given again"},
+     "term (the default), tap, junit, json, sarif, markdown or html; may be given again"},
     {"report", 'o', TF_OPTION_TEXT, "FILE", offsetof(struct settings, report), NULL,
      "where the --format before it goes (default: stdout)"},
     {"quiet", 'q', TF_OPTION_FLAG, NULL, offsetof(struct settings, common.quiet), NULL,

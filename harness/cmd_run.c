@@ -24,7 +24,7 @@ static const struct tf_option options[] = {
     {"fixtures", 0, TF_OPTION_TEXT, "DIR", offsetof(struct tf_run_settings, fixtures), NULL,
      "what {fixtures} stands for (default: fixtures/ beside this program)"},
     {"format", 0, TF_OPTION_TEXT, "FORMAT", offsetof(struct tf_run_settings, format), NULL,
-     "write a report as term, tap, junit, json, sarif or markdown; may be given again"},
+     "write a report as term, tap, junit, json, sarif, markdown or html; may be given again"},
     {"report", 'o', TF_OPTION_TEXT, "FILE", offsetof(struct tf_run_settings, report), NULL,
      "where the --format before it goes (default: stdout)"},
     TF_COMMON_OPTIONS(struct tf_run_settings, common),

@@ -3,13 +3,9 @@
 
 #include <string.h>
 
-const struct tf_report *const tf_reports[] = {&tf_report_term,
-                                              &tf_report_tap,
-                                              &tf_report_junit,
-                                              &tf_report_json,
-                                              &tf_report_sarif,
-                                              &tf_report_markdown,
-                                              NULL};
+const struct tf_report *const tf_reports[] = {
+    &tf_report_term,  &tf_report_tap,      &tf_report_junit, &tf_report_json,
+    &tf_report_sarif, &tf_report_markdown, &tf_report_html,  NULL};
 
 const struct tf_report *tf_report_find(const char *name)
 {

@@ -139,7 +139,7 @@ struct tf_report {
 };
 
 extern const struct tf_report tf_report_term, tf_report_tap, tf_report_junit, tf_report_json, tf_report_sarif,
-    tf_report_markdown;
+    tf_report_markdown, tf_report_html;
 extern const struct tf_report *const tf_reports[]; /* ends with NULL */
 
 /* By name, and by the name of the file it is to be written to. NULL where there is

@@ -79,7 +79,7 @@ _tcpfault() {
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$cur")); return ;;
         --format)
             local formats="term json"
-            [[ $command != run && $command != report ]] || formats+=" tap junit sarif markdown"
+            [[ $command != run && $command != report ]] || formats+=" tap junit sarif markdown html"
             COMPREPLY=($(compgen -W "$formats" -- "$cur"))
             return
             ;;

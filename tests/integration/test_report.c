@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <signal.h>
 
-static const char *const formats[] = {"term", "tap", "junit", "json", "sarif", "markdown"};
+static const char *const formats[] = {"term", "tap", "junit", "json", "sarif", "markdown", "html"};
 
 enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
 

@@ -1,0 +1,78 @@
+/* The run, and what is known of it at a glance. */
+
+const run = JSON.parse(at("#run").textContent);
+
+const OUTCOMES = {
+  failed: "an expectation or a check does not hold",
+  broken: "it says nothing: a fault was not delivered, or a program is missing",
+  ok: "everything held",
+  skipped: "something that it needs is not here",
+};
+const SEVERITIES = ["error", "warning", "note"];
+
+/* {fault, calls: [call]} for each rule of a case; a fault that did not strike has the
+ * call "". */
+function strikesOf(one) {
+  const strikes = [];
+  for (const program of one.programs) {
+    for (const rule of program.rules) {
+      const calls = rule.fired > 0 && rule.calls ? rule.calls.split(" ") : [""];
+      strikes.push({fault: rule.fault || rule.text, text: rule.text, program: program.name, calls});
+    }
+  }
+  return strikes;
+}
+
+function titleOf(one) {
+  const name = one.suite && one.suite !== one.name ? `${one.suite}: ${one.name}` : one.name;
+  return one.repeat > 0 ? `${name} (${one.repeat})` : name;
+}
+
+function siteOf(frame) {
+  const module = `${frame.module.split("/").pop()}+${frame.offset}`;
+  if (frame.file) return `${frame.function ? `${frame.function} at ` : ""}${frame.file}:${frame.line}`;
+  return frame.function ? `${frame.function} in ${module}` : module;
+}
+
+/* What a text filter looks into. */
+function wordsOf(one) {
+  const words = [titleOf(one), one.file, one.reason, one.about, one.status];
+  for (const failure of one.failures) words.push(failure.program, failure.check, failure.expected, failure.got);
+  for (const program of one.programs) {
+    words.push(program.name, program.command, program.end);
+    for (const rule of program.rules) words.push(rule.text, rule.calls);
+  }
+  for (const finding of one.findings) words.push(...wordsOfFinding(finding));
+  return words.join("\n").toLowerCase();
+}
+
+function wordsOfFinding(finding) {
+  return [finding.check, finding.title, finding.message, finding.rule, finding.program, finding.call,
+    finding.error, finding.severity, finding.state, ...finding.frames.map(siteOf)];
+}
+
+/* The same bug in several cases is one finding: {finding, times, cases}. The worst come
+ * first, and those that are known or suppressed last. */
+function gatherFindings(cases) {
+  const all = new Map();
+  for (const one of cases) {
+    for (const finding of one.findings) {
+      const known = all.get(finding.id);
+      if (known) {
+        known.times += finding.times;
+        known.cases.push(one);
+      } else {
+        all.set(finding.id, {finding, times: finding.times, cases: [one]});
+      }
+    }
+  }
+  const rank = ({finding}) => (finding.state === "new" ? 0 : 10) + SEVERITIES.indexOf(finding.severity);
+  return [...all.values()].sort((one, other) => rank(one) - rank(other));
+}
+
+const cases = run.cases.map((one, index) => Object.assign(one, {
+  number: index + 1,
+  words: wordsOf(one),
+  strikes: strikesOf(one),
+}));
+const findings = gatherFindings(cases);

@@ -1,0 +1,121 @@
+/* The head of the page, and the filters. */
+
+function verdict() {
+  const bad = run.counts.failed + run.counts.broken;
+  const fresh = findings.filter(({finding}) => finding.state === "new" && finding.severity !== "note").length;
+  const parts = [];
+  if (bad > 0) parts.push(`${bad} of ${many(cases.length, "case")} ${bad === 1 ? "does" : "do"} not hold`);
+  if (fresh > 0) parts.push(many(fresh, "finding"));
+  if (parts.length > 0) return parts.join(", ");
+  return cases.length === run.counts.skipped ? "Nothing was tried" : "All held";
+}
+
+function showSummary() {
+  at("#verdict").textContent = verdict();
+  document.title = `tcpfault: ${verdict()}`;
+  at("#verdict").className = run.counts.failed > 0 ? "failed" : run.counts.broken > 0 ? "broken" : "ok";
+  const when = new Date(run.started_ns / 1e6);
+  const facts = [
+    ["Started", run.started_ns > 0 ? when.toISOString().replace("T", " ").slice(0, 19) + " UTC" : "unknown"],
+    ["Took", duration(run.duration_ns)],
+    ["Seed", run.seed],
+    ["Cases", String(cases.length)],
+    ["Where", run.sandbox],
+  ];
+  fill(at("#about"), [
+    run.command ? command(run.command) : null,
+    el("dl", {class: "facts"}, facts.filter(([, text]) => text)
+      .map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", {}, text)))),
+  ]);
+  for (const status of Object.keys(OUTCOMES)) {
+    if (run.counts[status] > 0) {
+      const part = el("i", {class: status});
+      part.style.flexGrow = run.counts[status];
+      at("#bar").append(part);
+    }
+  }
+}
+
+/* ---- filters ---- */
+
+const filter = {text: "", outcomes: new Set(Object.keys(OUTCOMES)), cell: null};
+const watchers = [];
+
+function wanted(one) {
+  if (!filter.outcomes.has(one.status)) return false;
+  if (filter.text && !filter.text.split(/\s+/).every((word) => one.words.includes(word))) return false;
+  const {cell} = filter;
+  return !cell || one.strikes.some(({fault, calls}) => fault === cell.fault && calls.includes(cell.call));
+}
+
+function refilter() {
+  for (const watcher of watchers) watcher();
+  const count = cases.filter(wanted).length;
+  at("#shown").textContent = count === cases.length ? many(count, "case") : `${count} of ${many(cases.length, "case")}`;
+}
+
+function chooseCell(cell) {
+  filter.cell = cell;
+  const chip = at("#cell");
+  chip.hidden = !cell;
+  if (cell) {
+    chip.replaceChildren(`${cell.fault} on ${cell.call || "no call"} `, el("span", {"aria-hidden": "true"}, "✕"),
+      el("span", {class: "unseen"}, "remove this filter"));
+  }
+  refilter();
+}
+
+function showFilters() {
+  for (const [status, about] of Object.entries(OUTCOMES)) {
+    const button = el("button", {type: "button", class: `outcome ${status}`, "aria-pressed": "true", title: about},
+      el("b", {}, String(run.counts[status])), ` ${status}`);
+    button.addEventListener("click", () => {
+      if (!filter.outcomes.delete(status)) filter.outcomes.add(status);
+      button.setAttribute("aria-pressed", String(filter.outcomes.has(status)));
+      refilter();
+    });
+    at("#outcomes").append(button);
+  }
+  const text = at("#text");
+  text.addEventListener("input", () => {
+    filter.text = text.value.trim().toLowerCase();
+    refilter();
+  });
+  at("#cell").addEventListener("click", () => chooseCell(null));
+  document.addEventListener("keydown", (event) => {
+    const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      text.focus();
+    } else if (event.key === "Escape" && event.target === text) {
+      text.value = filter.text = "";
+      refilter();
+    }
+  });
+}
+
+/* ---- light and dark ---- */
+
+function showTheme() {
+  const button = at("#theme"), root = document.documentElement;
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const kept = (value) => { /* pages from files may have no storage */
+    try {
+      if (value) localStorage.setItem("tcpfault-theme", value);
+      return localStorage.getItem("tcpfault-theme");
+    } catch {
+      return null;
+    }
+  };
+  const current = () => root.dataset.theme || (dark.matches ? "dark" : "light");
+  const say = () => { button.textContent = current() === "dark" ? "Light theme" : "Dark theme"; };
+  const before = kept();
+  if (before === "light" || before === "dark") root.dataset.theme = before;
+  button.addEventListener("click", () => {
+    root.dataset.theme = current() === "dark" ? "light" : "dark";
+    kept(root.dataset.theme);
+    say();
+  });
+  dark.addEventListener("change", say);
+  say();
+}
