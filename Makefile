@@ -124,6 +124,14 @@ bench-check: ready tool $(BENCH) ## the same, and fail where a call costs too mu
 bench-late: ready tool ## what a delay on one connection does to a server's others
 	/usr/bin/python3 tests/bench/late.py $(BUILD)
 
+web-check: ## the html report in a browser, SARIF against its schema; installs what it needs
+	@tests/setup.sh --install web
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@BUILD=$(BUILD) tests/stages.sh web
+
+pictures: web-check ## the same, and its pictures into the documents
+	cp $(BUILD)/web/report.png $(BUILD)/web/report-dark.png $(BUILD)/web/phone.png tests/web/
+
 lint: ready all ## format, static analysis, and what the documents must agree on
 	BUILD=$(BUILD) tests/lint/run.sh
 
@@ -155,7 +163,7 @@ help: ## this text
 		while IFS='|' read -r target about; do printf '  %-14s %s\n' "$$target" "$$about"; done
 
 .PHONY: all tool fixtures demo test ci ready unit integration test-programs fidelity fidelity-update fuzz \
-	soak bench bench-check bench-late lint format install uninstall clean help FORCE
+	soak bench bench-check bench-late web-check pictures lint format install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Are the things here that a goal needs? Says what is missing, or installs it.
 #
-#   tests/setup.sh [--install] build|demo|test
+#   tests/setup.sh [--install] build|demo|test|web
 #
 # Each goal includes the one before. What is looked for is the thing itself, not
 # the package, so a system without dpkg, or nginx-full for nginx-light, will do.
@@ -59,6 +59,9 @@ test  netcat-openbsd     tool nc
 test  nodejs             tool node
 test  iperf3             tool iperf3
 test  wrk                tool wrk
+web   chromium           tool chromium
+web   fonts-dejavu-core  file /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+web   npm                tool npm
 END
 }
 
@@ -76,7 +79,7 @@ have() {
 missing() {
     needs | while read -r set package kind thing; do
         case $1:$set in
-        build:demo | build:test | demo:test) continue ;;
+        build:demo | build:test | build:web | demo:test | demo:web | test:web) continue ;;
         esac
         # Another compiler was asked for: it is the one that must be there.
         case $CC:$package in
@@ -130,9 +133,9 @@ if [ "${1-}" = --install ]; then
     shift
 fi
 case ${1-} in
-build | demo | test) goal=$1 ;;
+build | demo | test | web) goal=$1 ;;
 *)
-    echo "usage: $0 [--install] build|demo|test" >&2
+    echo "usage: $0 [--install] build|demo|test|web" >&2
     exit 2
     ;;
 esac

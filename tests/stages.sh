@@ -32,6 +32,7 @@ stage() {
     soak) $make soak ;;
     bench) $make bench-check ;;
     user) tests/as-user.sh ;;
+    web) tests/web/check.sh ;;
     *) echo "no such stage: $1"; return 2 ;;
     esac
 }

@@ -1,7 +1,7 @@
 /* The cases, each made in full when it is opened. */
 
 function table(head, rows) {
-  return el("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": head.join(", ")},
+  return el("div", {class: "scroll", tabindex: "0", role: "group", "aria-label": head.join(", ")},
     el("table", {class: "plain"}, el("thead", {}, el("tr", {}, head.map((text) => el("th", {scope: "col"}, text)))),
       el("tbody", {}, rows.map((row) => el("tr", {}, row.map((text) => el("td", {}, text)))))));
 }
@@ -16,7 +16,7 @@ function output(name, text, bytes) {
 
 function programOf(program) {
   return el("article", {class: "program"},
-    el("h4", {}, program.name, " ", el("span", {class: "dim"}, program.end)),
+    el("h3", {class: "part"}, program.name, " ", el("span", {class: "dim"}, program.end)),
     el("pre", {tabindex: "0", "aria-label": `command of ${program.name}`}, el("code", {}, program.command)),
     program.rules.length > 0 && table(["fault", "counted", "struck", "on"], program.rules.map((rule) =>
       [el("code", {}, rule.text), String(rule.counted), String(rule.fired), rule.calls.replaceAll(" ", ", ")])),
@@ -28,17 +28,17 @@ function bodyOf(one) {
   return el("div", {class: "body"},
     one.about && el("p", {class: "about"}, one.about),
     one.reason && el("p", {}, one.reason),
-    one.failures.length > 0 && table(["", "expected", "got"], one.failures.map((failure) =>
+    one.failures.length > 0 && table(["expectation", "expected", "got"], one.failures.map((failure) =>
       [el("b", {}, `${failure.program} ${failure.check}`), failure.expected, el("span", {class: "got"}, failure.got)])),
     one.findings.map((finding) => el("p", {},
       el("span", {class: `badge ${finding.severity}`}, finding.severity), " ",
       el("a", {href: `#finding-${finding.id}`}, finding.check), ` ${finding.message}`)),
-    one.timeline.length > 0 && el("h4", {}, "What happened"),
+    one.timeline.length > 0 && el("h3", {class: "part"}, "What happened"),
     one.timeline.length > 0 && timeline(one, null),
-    one.programs.length > 0 && el("h4", {}, "Programs"),
+    one.programs.length > 0 && el("h3", {class: "part"}, "Programs"),
     one.programs.map(programOf),
     one.notes.map((note) => el("p", {class: "note"}, note)),
-    el("h4", {}, "Again"), command(one.reproduce),
+    el("h3", {class: "part"}, "Again"), command(one.reproduce),
     el("p", {class: "dim"}, one.file && `${one.file}${one.line > 0 ? `:${one.line}` : ""}`,
       one.directory && ` · all of it: ${one.directory}`));
 }

@@ -29,15 +29,16 @@ function cellOf(fault, call, members) {
     return bar;
   });
   const bad = (counts.failed || 0) + (counts.broken || 0);
+  const share = bad > 0 ? `${bad}/${members.size}` : String(members.size);
   const button = el("button", {
     type: "button",
     class: bad > 0 ? `cell ${counts.failed ? "failed" : "broken"}` : `cell ${told[0]}`,
     title: `${fault} on ${call || "no call"}: ${label}`,
-    "aria-label": `${label}: show these cases`,
+    "aria-label": `${share}: ${label}: show these cases`,
     "aria-pressed": "false",
     onclick: () => chooseCell(filter.cell && filter.cell.fault === fault && filter.cell.call === call
       ? null : {fault, call}),
-  }, el("b", {}, bad > 0 ? `${bad}/${members.size}` : String(members.size)), el("span", {class: "bars"}, bars));
+  }, el("b", {}, share), el("span", {class: "bars"}, bars));
   watchers.push(() => {
     const chosen = filter.cell && filter.cell.fault === fault && filter.cell.call === call;
     button.setAttribute("aria-pressed", String(Boolean(chosen)));
@@ -55,7 +56,7 @@ function showMatrix() {
   panel.append(
     el("p", {class: "dim"}, "In how many cases each fault struck each call; where some do not hold, how many of them. ",
       "A number shows its cases."),
-    el("div", {class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "faults-title"},
+    el("div", {class: "scroll", tabindex: "0", role: "group", "aria-labelledby": "faults-title"},
       el("table", {class: "matrix"},
         el("thead", {}, el("tr", {}, el("th", {scope: "col"}, "Fault"),
           calls.map((call) => el("th", {scope: "col"}, el("span", {}, call || "never struck"))))),

@@ -72,13 +72,15 @@ function chosen(events, finding) {
   return pairs.size > 0 ? [...pairs][0] : null;
 }
 
-/* When it was over: what was waited for comes behind what brought it. */
-function endOf(event) {
-  return event.time_ns + (event.duration_ns || 0);
+/* When a call counts: one that waits when it is over, behind what it waited for; one
+ * that sends when it begins, since the peer may be faster than its return. */
+function momentOf(event) {
+  const waits = IN.test(event.call) || event.call.startsWith("accept") || MINOR.test(event.call);
+  return event.time_ns + (waits ? event.duration_ns || 0 : 0);
 }
 
 function rowsOf(all, pair) {
-  const events = [...all].sort((one, other) => endOf(one) - endOf(other));
+  const events = [...all].sort((one, other) => momentOf(one) - momentOf(other));
   const side = sidesOf(events), rows = [], states = new Map();
   const seen = new Map(); /* pair -> sides that are under the library */
   for (const event of events) {
@@ -176,7 +178,7 @@ function rowNode(row, states, start) {
     };
   }
   return el("tr", {class: `${row.minor ? "minor " : ""}${row.event.fired ? "struck" : ""}`},
-    el("td", {class: "time"}, ((endOf(row.event) - start) / 1e6).toFixed(1)),
+    el("td", {class: "time"}, ((momentOf(row.event) - start) / 1e6).toFixed(1)),
     cells.left.state, cells.left.call, el("td", {class: "lane"}, laneOf(row)), cells.right.call, cells.right.state);
 }
 
@@ -205,7 +207,7 @@ function timeline(one, finding) {
   const pairs = [...new Set(events.map(pairOf))].filter((pair) => pair);
   const struck = events.find((event) => event.fired && pairOf(event));
   let pair = chosen(events, finding) || (struck && pairs.length > 1 ? pairOf(struck) : null);
-  const place = el("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Timeline"});
+  const place = el("div", {class: "scroll", tabindex: "0", role: "group", "aria-label": "Timeline"});
   const waits = el("label", {class: "check-minor"}, el("input", {type: "checkbox", onchange: (event) =>
     place.classList.toggle("with-minor", event.target.checked)}), el("span", {}, ""));
   const choice = pairs.length > 1 && el("label", {}, "Connection ", el("select", {onchange: (event) => {
