@@ -130,7 +130,7 @@ web-check: ## the html report in a browser, SARIF against its schema; installs w
 	@BUILD=$(BUILD) tests/stages.sh web
 
 pictures: web-check ## the same, and its pictures into the documents
-	cp $(BUILD)/web/report.png $(BUILD)/web/report-dark.png $(BUILD)/web/phone.png tests/web/
+	cp $(BUILD)/web/report.png $(BUILD)/web/report-dark.png tests/web/
 
 lint: ready all ## format, static analysis, and what the documents must agree on
 	BUILD=$(BUILD) tests/lint/run.sh

@@ -1,6 +1,7 @@
 /* A program's events as they come: counted, kept in part, written down. And
  * whether it listens. */
 #include "case_run.h"
+#include "saved_life.h"
 #include "show.h"
 
 #include <dirent.h>
@@ -148,7 +149,7 @@ static void gather(struct timeline *timeline, const struct tf_running *running)
 }
 
 /* Of an event: what a picture of it does not need. */
-static const char *const left_out[] = {"number", "tid", "data", "data_cut", "ordinal", "position", "value"};
+static const char *const left_out[] = {"tid", "data", "data_cut", "ordinal", "position", "value"};
 
 static void show(struct tf_case_run *run, const struct shown *shown)
 {
@@ -181,23 +182,10 @@ static void find_states(struct timeline *timeline, const struct tf_running *runn
     tf_lives_free(lives);
 }
 
-static void tell_transitions(struct tf_result *result, const struct tf_lives *lives)
-{
-    char states[40];
-    for (unsigned int from = 1; from < TF_STATES && lives != NULL; from++)
-        for (unsigned int to = 1; to < TF_STATES; to++) {
-            if ((tf_lives_transitions(lives, from) & 1U << to) == 0 || tf_net_state_name(from) == NULL ||
-                tf_net_state_name(to) == NULL)
-                continue;
-            snprintf(states, sizeof(states), "%s %s", tf_net_state_name(from), tf_net_state_name(to));
-            tf_result_transition(result, states);
-        }
-}
-
 void tf_case_transitions(struct tf_case_run *run)
 {
     for (uint32_t i = 0; i < run->one->actors; i++)
-        tell_transitions(run->result, run->running[i].lives);
+        tf_result_lives(run->result, run->running[i].lives);
 }
 
 void tf_case_show(struct tf_case_run *run)

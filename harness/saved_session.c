@@ -1,5 +1,7 @@
 /* What `inject --output` and `trace --output` left, as the result of one case. */
+#include "run.h"
 #include "saved.h"
+#include "saved_life.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -68,8 +70,7 @@ static void strike(struct tf_program_result_text *program, const json_t *event)
 /* As run keeps them: no more than a picture needs. */
 static void keep(struct tf_result *result, json_t *event)
 {
-    static const char *const left_out[] = {"number",  "tid",      "data", "data_cut",
-                                           "ordinal", "position", "value"};
+    static const char *const left_out[] = {"tid", "data", "data_cut", "ordinal", "position", "value"};
     show(result, event);
     for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
         json_object_del(event, left_out[i]);
@@ -78,6 +79,7 @@ static void keep(struct tf_result *result, json_t *event)
 }
 
 struct reading {
+    struct tf_lives *lives;
     size_t count, around;
     json_t *last[LAST]; /* a ring of those that are not kept yet */
     size_t waiting;
@@ -108,6 +110,7 @@ static void flush(struct reading *reading, struct tf_result *result)
 static void take(struct reading *reading, struct tf_result *result, json_t *event)
 {
     bool fired = json_is_true(json_object_get(event, "fired"));
+    tf_saved_live(reading->lives, event);
     if (reading->count++ == 0)
         result->started_realtime_ns = (uint64_t)number(event, "time_ns");
     result->duration_ns = (uint64_t)number(event, "time_ns") - result->started_realtime_ns;
@@ -134,7 +137,7 @@ static void read_events(struct tf_result *result, const char *directory)
     char path[PATH_MAX], *line = NULL;
     size_t size = 0;
     ssize_t length;
-    struct reading reading = {.count = 0};
+    struct reading reading = {.lives = tf_lives_new()};
     snprintf(path, sizeof(path), "%s/events.jsonl", directory);
     FILE *file = fopen(path, "re");
     while (file != NULL && (length = getline(&line, &size, file)) > 0) {
@@ -143,6 +146,8 @@ static void read_events(struct tf_result *result, const char *directory)
             take(&reading, result, event);
     }
     flush(&reading, result);
+    tf_result_lives(result, reading.lives);
+    tf_lives_free(reading.lives);
     free(line);
     if (file != NULL)
         fclose(file);
@@ -242,18 +247,26 @@ static char *reproduction(const struct tf_result *result, const json_t *run)
 {
     const struct tf_program_result_text *program = &result->programs[0];
     char *text = NULL;
-    size_t size;
+    size_t size, i;
+    json_t *each;
     FILE *out = open_memstream(&text, &size);
     if (out == NULL)
         return NULL;
     fprintf(out, "tcpfault %.20s", word(run, "subcommand"));
-    for (size_t i = 0; i < program->rules_count; i++)
-        fprintf(out, " '%s'", program->rules[i].text);
+    for (i = 0; i < program->rules_count; i++)
+        tf_run_quote(out, program->rules[i].text);
     if (result->seed != 0)
         fprintf(out, " --seed %llu", (unsigned long long)result->seed);
-    fprintf(out, " -- %s", program->command);
+    fputs(" --", out);
+    json_array_foreach(json_object_get(run, "command"), i, each)
+    {
+        if (json_is_string(each))
+            tf_run_quote(out, json_string_value(each));
+    }
     fclose(out);
-    return text;
+    char *clean = tf_text_clean(text, strlen(text), TF_RESULT_VALUE, false);
+    free(text);
+    return clean;
 }
 
 int tf_saved_session(struct tf_result *result, const json_t *run, const char *directory,

@@ -39,8 +39,8 @@ function bodyOf(one) {
     one.programs.map(programOf),
     one.notes.map((note) => el("p", {class: "note"}, note)),
     el("h3", {class: "part"}, "Again"), command(one.reproduce),
-    el("p", {class: "dim"}, one.file && `${one.file}${one.line > 0 ? `:${one.line}` : ""}`,
-      one.directory && ` · all of it: ${one.directory}`));
+    el("p", {class: "dim"}, [one.file && `${one.file}${one.line > 0 ? `:${one.line}` : ""}`,
+      one.directory && `all of it: ${one.directory}`].filter(Boolean).join(" · ")));
 }
 
 function rowOf(one) {

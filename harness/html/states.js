@@ -78,11 +78,12 @@ function showStates() {
   const others = [...transitions.keys()].filter((each) => !drawn.has(each));
   const rows = [...EDGES.map(([from, to]) => `${from} ${to}`), ...others].map((each) =>
     [each.replace(" ", " → "), transitions.get(each) ? String(transitions.get(each)) : "none"]);
-  panel.append(
+  fill(panel, [
     el("p", {class: "dim"}, "What the run's sockets went through, as their programs could see it; what the kernel does " +
       "behind close is not."),
     diagram(transitions, states),
     others.length > 0 && el("p", {class: "dim"}, "Also, after a reset or an error: ",
       others.map((each) => each.replace(" ", " → ")).join(", "), "."),
-    later({}, "The same as a table", () => table(["transition", "cases"], rows)));
+    later({}, "The same as a table", () => table(["transition", "cases"], rows)),
+  ]);
 }

@@ -1,5 +1,10 @@
 /* The head of the page, and the filters. */
 
+/* Of one command there is nothing to hold: how it ended is all. */
+function ofOneCommand() {
+  return cases.length === 1 && !cases[0].file && cases[0].status === "ok";
+}
+
 function verdict() {
   const bad = run.counts.failed + run.counts.broken;
   const fresh = findings.filter(({finding}) => finding.state === "new" && finding.severity !== "note").length;
@@ -7,13 +12,15 @@ function verdict() {
   if (bad > 0) parts.push(`${bad} of ${many(cases.length, "case")} ${bad === 1 ? "does" : "do"} not hold`);
   if (fresh > 0) parts.push(many(fresh, "finding"));
   if (parts.length > 0) return parts.join(", ");
+  if (ofOneCommand()) return `${cases[0].programs[0].name} ${cases[0].programs[0].end}`;
   return cases.length === run.counts.skipped ? "Nothing was tried" : "All held";
 }
 
 function showSummary() {
   at("#verdict").textContent = verdict();
   document.title = `tcpfault: ${verdict()}`;
-  at("#verdict").className = run.counts.failed > 0 ? "failed" : run.counts.broken > 0 ? "broken" : "ok";
+  at("#verdict").className = run.counts.failed > 0 ? "failed" : run.counts.broken > 0 ? "broken"
+    : ofOneCommand() ? "" : "ok";
   const when = new Date(run.started_ns / 1e6);
   const facts = [
     ["Started", run.started_ns > 0 ? when.toISOString().replace("T", " ").slice(0, 19) + " UTC" : "unknown"],

@@ -26,20 +26,6 @@ function sidesOf(events) {
   };
 }
 
-/* Where the trace has no states, as far as the calls tell. */
-function guess(event, before) {
-  const {call, result, errno} = event;
-  if (call === "connect") return result === 0 ? "ESTABLISHED" : errno === "EINPROGRESS" ? "SYN_SENT" : "CLOSE";
-  if (call === "listen" && result === 0) return "LISTEN";
-  if (GONE.test(errno || "")) return "CLOSE";
-  if (IN.test(call) && result === 0) return before === "FIN_WAIT1" ? "TIME_WAIT" : before && "CLOSE_WAIT";
-  if (call === "close" || (call === "shutdown" && result === 0)) {
-    if (before === "ESTABLISHED") return "FIN_WAIT1";
-    if (before === "CLOSE_WAIT") return "LAST_ACK";
-  }
-  return before;
-}
-
 /* {direction, text, kind}: kind is "lost", "reset", "open" or "data". */
 function segmentOf(event, side, was, now, other) {
   const {call, result, errno} = event;
@@ -79,7 +65,7 @@ function momentOf(event) {
   return event.time_ns + (waits ? event.duration_ns || 0 : 0);
 }
 
-function rowsOf(all, pair) {
+function rowsOf(all, pair, finding) {
   const events = [...all].sort((one, other) => momentOf(one) - momentOf(other));
   const side = sidesOf(events), rows = [], states = new Map();
   const seen = new Map(); /* pair -> sides that are under the library */
@@ -90,18 +76,19 @@ function rowsOf(all, pair) {
   for (const event of events) {
     const key = pairOf(event), here = side(event), socket = `${event.program} ${event.socket || `fd ${event.fd}`}`;
     if (pair && key && key !== pair) continue;
-    const was = states.get(socket), now = event.state || guess(event, was);
+    const was = states.get(socket), now = event.state || was;
     const other = event.call.startsWith("accept") ? seen.size > 0 && [...seen.values()].some((each) => each.has("left"))
       : Boolean(key && seen.get(key).size > 1);
     if (now) states.set(socket, now);
     const segment = segmentOf(event, here, was, now, other);
-    const row = {event, side: here, segment, times: 1,
+    const about = Boolean(finding) && event.number === finding.event && event.program === finding.program;
+    const row = {event, side: here, segment, times: 1, about,
       state: event.call.startsWith("accept") && event.result >= 0 ? "ESTABLISHED" : now,
-      minor: !event.fired && (MINOR.test(event.call) || (event.unfinished && event.role === "listener"))};
+      minor: !event.fired && !about && (MINOR.test(event.call) || (event.unfinished && event.role === "listener"))};
     const last = rows[rows.length - 1];
     const alike = last && ["program", "call", "result", "errno", "fired", "fd"].every((each) =>
       last.event[each] === event[each]) && String(last.event.args) === String(event.args);
-    if (alike) last.times++;
+    if (alike && !about) last.times++;
     else rows.push(row);
   }
   return rows;
@@ -151,6 +138,7 @@ function callOf(row) {
   return [el("span", {class: "call", title: `${event.call}(${args.join(", ")})`}, el("b", {}, event.call),
     el("span", {class: "args"}, `(${args.map(short).join(", ")})`), " = ", el("span", {class: failed ? "got" : ""}, came)),
   event.unfinished && el("span", {class: "dim"}, " had not returned"),
+  row.about && el("span", {class: "about-it"}, "the finding"),
   row.times > 1 && el("span", {class: "count"}, `× ${row.times}`),
   event.duration_ns >= 1e7 && el("span", {class: "dim"}, ` took ${duration(event.duration_ns)}`),
   event.rule > 0 && event.effects && el("span", {class: event.fired ? "fault" : "fault undelivered"}, bolt(),
@@ -177,7 +165,7 @@ function rowNode(row, states, start) {
         own && callOf(row)),
     };
   }
-  return el("tr", {class: `${row.minor ? "minor " : ""}${row.event.fired ? "struck" : ""}`},
+  return el("tr", {class: `${row.minor ? "minor " : ""}${row.event.fired ? "struck" : row.about ? "found" : ""}`},
     el("td", {class: "time"}, ((momentOf(row.event) - start) / 1e6).toFixed(1)),
     cells.left.state, cells.left.call, el("td", {class: "lane"}, laneOf(row)), cells.right.call, cells.right.state);
 }
@@ -189,8 +177,8 @@ function headOf(rows, side, name) {
       : el("span", {class: "dim"}, " not under the library"));
 }
 
-function draw(events, pair) {
-  const rows = rowsOf(events, pair), states = {left: "", right: ""}, start = events[0].time_ns;
+function draw(events, pair, finding) {
+  const rows = rowsOf(events, pair, finding), states = {left: "", right: ""}, start = events[0].time_ns;
   const minor = rows.filter((row) => row.minor).length;
   const node = el("table", {class: "timeline"},
     el("thead", {}, el("tr", {}, el("th", {scope: "col", class: "time"}, "ms"),
@@ -216,7 +204,7 @@ function timeline(one, finding) {
   }}, el("option", {value: ""}, "all"), pairs.map((each) =>
     el("option", {value: each, selected: each === pair}, each.replace(" ", " → ")))));
   function redraw() {
-    const {node, minor} = draw(events, pair);
+    const {node, minor} = draw(events, pair, finding);
     place.replaceChildren(node);
     waits.hidden = minor === 0;
     waits.lastChild.textContent = ` show ${many(minor, "option and wait", "options and waits")}`;

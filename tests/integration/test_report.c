@@ -94,6 +94,9 @@ static void what_inject_kept_is_told_too(void)
     CHECK_HAS(told->out, "\"calls\": \"connect\"");
     CHECK_HAS(told->out, "connect(3, 127.0.0.1:1) = -1 ETIMEDOUT (injected: rule 1)");
     CHECK_HAS(told->out, "ended with status 1");
+    CHECK_HAS(told->out, " -- /usr/bin/python3 -c 'import socket; socket");
+    CHECK_HAS(told->out, "\"SYN_SENT CLOSE\"");
+    CHECK_HAS(told->out, "\"state\": \"CLOSE\"");
 }
 
 static void what_is_no_run_is_refused_by_name(void)

@@ -181,13 +181,23 @@ async function accessible() {
   }
 }
 
+/* For the documents: the run as it is, with nothing added. */
 async function printed() {
-  const {page, close} = await open("shown", {colorScheme: "light", viewport: {width: 1180, height: 1240}});
-  await page.screenshot({path: `${web}/report.png`});
-  await close();
-  const dark = await open("shown", {colorScheme: "dark", viewport: {width: 1180, height: 1100}});
-  await dark.page.locator("#faults").scrollIntoViewIfNeeded();
-  await dark.page.evaluate(() => scrollTo(0, document.querySelector("#faults").offsetTop - 80));
+  const light = await open("demo", {colorScheme: "light", viewport: {width: 1180, height: 1050}});
+  await light.page.evaluate(() => {
+    const found = document.querySelector(".finding.error");
+    if (found) found.querySelector("details").open = true;
+    else document.querySelector(".case").open = true;
+  });
+  await light.page.locator(".timeline:visible").first().waitFor();
+  await light.page.evaluate(() => {
+    if (!document.querySelector(".finding.error")) document.querySelector(".case").scrollIntoView();
+  });
+  await light.page.waitForTimeout(200);
+  await light.page.screenshot({path: `${web}/report.png`});
+  await light.close();
+  const dark = await open("demo", {colorScheme: "dark", viewport: {width: 1180, height: 1330}});
+  await dark.page.evaluate(() => scrollTo(0, document.querySelector(".pair").getBoundingClientRect().top - 50));
   await dark.page.screenshot({path: `${web}/report-dark.png`});
   await dark.close();
 }

@@ -46,7 +46,10 @@ def add_findings(cases):
             if part in case["name"] and not case["findings"]:
                 program = next((p for p in case["programs"] if p["rules"]), case["programs"][0])
                 rule = program["rules"][0]["text"] if program["rules"] else ""
-                case["findings"].append(finding(number, program["name"], rule, case["events"][-8:]))
+                made = finding(number, program["name"], rule, case["events"][-8:])
+                about = [e["number"] for e in case["timeline"] if e["program"] == program["name"]]
+                made["event"] = about[-1] if about else 0
+                case["findings"].append(made)
 
 
 def spoil(value):
