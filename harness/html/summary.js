@@ -2,14 +2,14 @@
 
 /* Of one command there is nothing to hold: how it ended is all. */
 function ofOneCommand() {
-  return cases.length === 1 && !cases[0].file && cases[0].status === "ok";
+  return cases.length === 1 && !cases[0].file && cases[0].status !== "broken";
 }
 
 function verdict() {
   const bad = run.counts.failed + run.counts.broken;
   const fresh = findings.filter(({finding}) => finding.state === "new" && finding.severity !== "note").length;
   const parts = [];
-  if (bad > 0) parts.push(`${bad} of ${many(cases.length, "case")} ${bad === 1 ? "does" : "do"} not hold`);
+  if (bad > 0 && !ofOneCommand()) parts.push(`${bad} of ${many(cases.length, "case")} ${bad === 1 ? "does" : "do"} not hold`);
   if (fresh > 0) parts.push(many(fresh, "finding"));
   if (parts.length > 0) return parts.join(", ");
   if (ofOneCommand()) return `${cases[0].programs[0].name} ${cases[0].programs[0].end}`;

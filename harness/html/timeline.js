@@ -65,9 +65,20 @@ function momentOf(event) {
   return event.time_ns + (waits ? event.duration_ns || 0 : 0);
 }
 
+/* Of each event how many of its program's before it are not kept: Map. */
+function gapsOf(events) {
+  const gaps = new Map(), before = new Map();
+  for (const event of [...events].sort((one, other) => one.number - other.number)) {
+    const last = before.get(event.program);
+    if (last !== undefined && event.number > last + 1) gaps.set(event, event.number - last - 1);
+    before.set(event.program, event.number);
+  }
+  return gaps;
+}
+
 function rowsOf(all, pair, finding) {
   const events = [...all].sort((one, other) => momentOf(one) - momentOf(other));
-  const side = sidesOf(events), rows = [], states = new Map();
+  const side = sidesOf(events), rows = [], states = new Map(), gaps = gapsOf(all);
   const seen = new Map(); /* pair -> sides that are under the library */
   for (const event of events) {
     const key = pairOf(event);
@@ -82,13 +93,17 @@ function rowsOf(all, pair, finding) {
     if (now) states.set(socket, now);
     const segment = segmentOf(event, here, was, now, other);
     const about = Boolean(finding) && event.number === finding.event && event.program === finding.program;
-    const row = {event, side: here, segment, times: 1, about,
+    const row = {event, side: here, segment, times: 1, about, gap: gaps.get(event) || 0,
       state: event.call.startsWith("accept") && event.result >= 0 ? "ESTABLISHED" : now,
       minor: !event.fired && !about && (MINOR.test(event.call) || (event.unfinished && event.role === "listener"))};
-    const last = rows[rows.length - 1];
+    /* A spin that waits in between, for nothing, is one all the same. */
+    const last = row.minor ? rows[rows.length - 1] : rows.findLast((each) => !each.minor);
     const alike = last && ["program", "call", "result", "errno", "fired", "fd"].every((each) =>
       last.event[each] === event[each]) && String(last.event.args) === String(event.args);
-    if (alike && !about) last.times++;
+    if (last && alike && !about) {
+      last.times++;
+      last.more = last.more || row.gap > 0;
+    }
     else rows.push(row);
   }
   return rows;
@@ -139,7 +154,7 @@ function callOf(row) {
     el("span", {class: "args"}, `(${args.map(short).join(", ")})`), " = ", el("span", {class: failed ? "got" : ""}, came)),
   event.unfinished && el("span", {class: "dim"}, " had not returned"),
   row.about && el("span", {class: "about-it"}, "the finding"),
-  row.times > 1 && el("span", {class: "count"}, `× ${row.times}`),
+  row.times > 1 && el("span", {class: "count"}, `× ${row.times}${row.more ? " and more" : ""}`),
   event.duration_ns >= 1e7 && el("span", {class: "dim"}, ` took ${duration(event.duration_ns)}`),
   event.rule > 0 && event.effects && el("span", {class: event.fired ? "fault" : "fault undelivered"}, bolt(),
     event.fired ? faultOf(event) : `not delivered: ${event.reason || "never returned"}`)];
@@ -165,9 +180,11 @@ function rowNode(row, states, start) {
         own && callOf(row)),
     };
   }
-  return el("tr", {class: `${row.minor ? "minor " : ""}${row.event.fired ? "struck" : row.about ? "found" : ""}`},
+  const tr = el("tr", {class: `${row.minor ? "minor " : ""}${row.event.fired ? "struck" : row.about ? "found" : ""}`},
     el("td", {class: "time"}, ((momentOf(row.event) - start) / 1e6).toFixed(1)),
     cells.left.state, cells.left.call, el("td", {class: "lane"}, laneOf(row)), cells.right.call, cells.right.state);
+  return row.gap === 0 ? tr : [el("tr", {class: "gap"}, el("td", {colspan: "6"},
+    `${many(row.gap, "call")} of ${row.event.program} not kept`)), tr];
 }
 
 function headOf(rows, side, name) {
