@@ -49,7 +49,7 @@ static const char *const levels[] = {
 
 struct report {
     struct tf_machine machine;
-    struct tf_finding findings[TF_PROBES];
+    struct tf_probed findings[TF_PROBES];
     struct tf_ability ability[TF_ABILITIES_MAX];
     size_t abilities;
 };
@@ -102,12 +102,12 @@ static void print_wrapped(const char *text, int indent)
     printf("\n");
 }
 
-static void print_findings(const struct tf_finding *findings)
+static void print_findings(const struct tf_probed *findings)
 {
     printf("\nTried just now:\n");
     for (int probe = 0; probe < TF_PROBES; probe++) {
         char reason[512];
-        const struct tf_finding *finding = &findings[probe];
+        const struct tf_probed *finding = &findings[probe];
         tf_doctor_reason(finding, reason, sizeof reason);
         printf("  %-3s  %-22s  ", finding->works ? "yes" : "no", tf_probes[probe].name);
         print_wrapped(*reason ? reason : tf_probes[probe].about, 31);
@@ -186,7 +186,7 @@ static void print_situation(const struct report *report, int situation)
 }
 
 /* Probes with one remedy in common are named together. */
-static void print_commands(const struct tf_finding *findings)
+static void print_commands(const struct tf_probed *findings)
 {
     char command[TF_PROBES][256];
     bool any = false;
@@ -236,11 +236,11 @@ static json_t *machine_object(const struct tf_machine *machine)
                      text_or_null(machine->apparmor), "lsm", text_or_null(machine->lsm));
 }
 
-static json_t *probe_rows(const struct tf_finding *findings)
+static json_t *probe_rows(const struct tf_probed *findings)
 {
     json_t *rows = json_array();
     for (int probe = 0; probe < TF_PROBES; probe++) {
-        const struct tf_finding *finding = &findings[probe];
+        const struct tf_probed *finding = &findings[probe];
         char reason[512], command[256];
         tf_doctor_reason(finding, reason, sizeof reason);
         tf_doctor_command(finding, command, sizeof command);

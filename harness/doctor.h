@@ -36,7 +36,7 @@ enum tf_cause {
 };
 
 /* What came of a probe. */
-struct tf_finding {
+struct tf_probed {
     bool tried, works;
     int error;           /* errno of a refusal; 0: none, or not refused by an errno */
     enum tf_cause cause; /* of a refusal */
@@ -45,13 +45,13 @@ struct tf_finding {
 
 /* Fills findings[TF_PROBES]. Takes some tenths of a second; at the most
  * a few seconds a probe that gives no answer. */
-void tf_doctor_try(struct tf_finding *findings);
+void tf_doctor_try(struct tf_probed *findings);
 
 /* "what: why" of a probe that does not work. */
-void tf_doctor_reason(const struct tf_finding *finding, char *out, size_t size);
+void tf_doctor_reason(const struct tf_probed *finding, char *out, size_t size);
 
 /* The one command that would change it; "" where there is none. */
-void tf_doctor_command(const struct tf_finding *finding, char *out, size_t size);
+void tf_doctor_command(const struct tf_probed *finding, char *out, size_t size);
 
 struct tf_machine {
     char kernel[65], architecture[65];
@@ -87,6 +87,6 @@ struct tf_ability {
 enum { TF_ABILITIES_MAX = 32 };
 
 /* Fills out[TF_ABILITIES_MAX]; returns how many. Pure. */
-size_t tf_doctor_abilities(const struct tf_finding *findings, struct tf_ability *out);
+size_t tf_doctor_abilities(const struct tf_probed *findings, struct tf_ability *out);
 
 #endif

@@ -25,13 +25,13 @@ static const struct {
 #undef USER
 };
 
-void tf_doctor_reason(const struct tf_finding *finding, char *out, size_t size)
+void tf_doctor_reason(const struct tf_probed *finding, char *out, size_t size)
 {
     const char *why = causes[finding->cause].why;
     snprintf(out, size, "%s%s%s", finding->detail, *finding->detail && *why ? ": " : "", why);
 }
 
-void tf_doctor_command(const struct tf_finding *finding, char *out, size_t size)
+void tf_doctor_command(const struct tf_probed *finding, char *out, size_t size)
 {
     const char *command = finding->works ? "" : causes[finding->cause].command;
     bool sudo = *command && causes[finding->cause].root && geteuid() != 0;

@@ -31,7 +31,7 @@ static bool same(const struct way *a, const struct way *b)
     return !strcmp(a->effect, b->effect) && !strcmp(a->calls, b->calls);
 }
 
-static uint32_t missing(const struct way *way, enum tf_situation situation, const struct tf_finding *findings)
+static uint32_t missing(const struct way *way, enum tf_situation situation, const struct tf_probed *findings)
 {
     uint32_t lacks = way->needs;
     if (situation == TF_SITUATION_SANDBOX) {
@@ -45,7 +45,7 @@ static uint32_t missing(const struct way *way, enum tf_situation situation, cons
     return lacks;
 }
 
-static void weigh(size_t first, const struct tf_finding *findings, struct tf_ability *ability)
+static void weigh(size_t first, const struct tf_probed *findings, struct tf_ability *ability)
 {
     for (int situation = 0; situation < TF_SITUATIONS; situation++) {
         bool best = true; /* of those that there are here */
@@ -66,7 +66,7 @@ static void weigh(size_t first, const struct tf_finding *findings, struct tf_abi
     }
 }
 
-size_t tf_doctor_abilities(const struct tf_finding *findings, struct tf_ability *out)
+size_t tf_doctor_abilities(const struct tf_probed *findings, struct tf_ability *out)
 {
     size_t count = 0;
     for (size_t i = 0; i < WAYS && count < TF_ABILITIES_MAX; i++) {

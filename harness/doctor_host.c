@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 /* This program itself, under the shim, as inject would run another. */
-void tf_try_shim(struct tf_finding *finding)
+void tf_try_shim(struct tf_probed *finding)
 {
     static struct tf_plan plan;
     char shim[4096], self[4096] = "";
@@ -52,7 +52,7 @@ void tf_try_shim(struct tf_finding *finding)
     tf_session_free(session);
 }
 
-void tf_try_shared_memory(struct tf_finding *finding)
+void tf_try_shared_memory(struct tf_probed *finding)
 {
     char path[] = "/dev/shm/tcpfault-doctor-XXXXXX";
     int fd = mkostemp(path, O_CLOEXEC);
@@ -71,7 +71,7 @@ void tf_try_shared_memory(struct tf_finding *finding)
         tf_works(finding, "%s", "");
 }
 
-void tf_try_ipv6(struct tf_finding *finding)
+void tf_try_ipv6(struct tf_probed *finding)
 {
     struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -85,7 +85,7 @@ void tf_try_ipv6(struct tf_finding *finding)
 }
 
 /* The peer's segments have the time to live of 64 and more that systems give them. */
-void tf_try_minttl(struct tf_finding *finding)
+void tf_try_minttl(struct tf_probed *finding)
 {
     int pair[2], all = 255;
     if (tf_loopback_pair(pair))
@@ -98,7 +98,7 @@ void tf_try_minttl(struct tf_finding *finding)
         tf_works(finding, "%s", "");
 }
 
-void tf_try_rcvlowat(struct tf_finding *finding)
+void tf_try_rcvlowat(struct tf_probed *finding)
 {
     int pair[2], two = 2, one = 1;
     if (tf_loopback_pair(pair) || send(pair[1], "x", 1, MSG_NOSIGNAL) != 1 || !tf_readable(pair[0], 1000))
@@ -112,7 +112,7 @@ void tf_try_rcvlowat(struct tf_finding *finding)
         tf_works(finding, "%s", "");
 }
 
-void tf_try_futex_waitv(struct tf_finding *finding)
+void tf_try_futex_waitv(struct tf_probed *finding)
 {
 #ifdef SYS_futex_waitv
     uint32_t word = 1;
@@ -149,7 +149,7 @@ static enum tf_cause cause_of_getfd(int error)
     return error == ENOSYS ? TF_CAUSE_old_kernel : tf_cause_of_eperm(TF_CAUSE_sys_ptrace);
 }
 
-static void say_getfd(struct tf_finding *finding, int error)
+static void say_getfd(struct tf_probed *finding, int error)
 {
     if (error)
         tf_refused(finding, error, cause_of_getfd(error), "pidfd_getfd");
@@ -157,7 +157,7 @@ static void say_getfd(struct tf_finding *finding, int error)
         tf_works(finding, "%s", "");
 }
 
-void tf_try_pidfd_child(struct tf_finding *finding)
+void tf_try_pidfd_child(struct tf_probed *finding)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     pid_t child = tf_sleeper();
@@ -165,7 +165,7 @@ void tf_try_pidfd_child(struct tf_finding *finding)
 }
 
 /* Between two processes neither of which started the other. */
-void tf_try_pidfd_peer(struct tf_finding *finding)
+void tf_try_pidfd_peer(struct tf_probed *finding)
 {
     int status, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     pid_t peer = tf_sleeper(), taker = peer < 0 ? -1 : _Fork();
@@ -181,7 +181,7 @@ void tf_try_pidfd_peer(struct tf_finding *finding)
 
 /* ---- socket filters ---- */
 
-static void try_filter(struct tf_finding *finding)
+static void try_filter(struct tf_probed *finding)
 {
     struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
     struct sock_fprog program = {1, &drop};
@@ -196,12 +196,12 @@ static void try_filter(struct tf_finding *finding)
         tf_works(finding, "%s", "");
 }
 
-void tf_try_filter_host(struct tf_finding *finding)
+void tf_try_filter_host(struct tf_probed *finding)
 {
     try_filter(finding);
 }
 
-void tf_try_filter_private(struct tf_finding *finding)
+void tf_try_filter_private(struct tf_probed *finding)
 {
     try_filter(finding);
 }

@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-void tf_try_fresh_proc(struct tf_finding *finding)
+void tf_try_fresh_proc(struct tf_probed *finding)
 {
     char self[32] = "";
     if (readlink("/proc/self", self, sizeof self - 1) < 0 || atoi(self) != getpid())
@@ -29,13 +29,13 @@ void tf_try_fresh_proc(struct tf_finding *finding)
         tf_works(finding, "%s", "");
 }
 
-void tf_try_ipv6_private(struct tf_finding *finding)
+void tf_try_ipv6_private(struct tf_probed *finding)
 {
     tf_try_ipv6(finding);
 }
 
 /* What it is already, written again. */
-void tf_try_sysctl(struct tf_finding *finding)
+void tf_try_sysctl(struct tf_probed *finding)
 {
     const char *path = "/proc/sys/net/ipv4/tcp_syn_retries";
     char value[16];
@@ -85,7 +85,7 @@ static bool is_missing(int error)
            error == EAFNOSUPPORT;
 }
 
-static void say_netlink(struct tf_finding *finding, int error, enum tf_cause missing, const char *what)
+static void say_netlink(struct tf_probed *finding, int error, enum tf_cause missing, const char *what)
 {
     if (error)
         tf_refused(finding, error, is_missing(error) ? missing : tf_cause_of_net_admin(), what);
@@ -105,7 +105,7 @@ static struct inet_diag_req_v2 *diag_request(char *buffer, uint16_t type, uint16
     return request;
 }
 
-void tf_try_inet_diag(struct tf_finding *finding)
+void tf_try_inet_diag(struct tf_probed *finding)
 {
     char buffer[MNL_SOCKET_BUFFER_SIZE];
     diag_request(buffer, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP);
@@ -113,7 +113,7 @@ void tf_try_inet_diag(struct tf_finding *finding)
                 "a dump of the TCP sockets");
 }
 
-void tf_try_destroy(struct tf_finding *finding)
+void tf_try_destroy(struct tf_probed *finding)
 {
     char buffer[MNL_SOCKET_BUFFER_SIZE];
     struct sockaddr_in local, peer;
@@ -134,7 +134,7 @@ void tf_try_destroy(struct tf_finding *finding)
                 "ending a connection over 127.0.0.1");
 }
 
-void tf_try_nfqueue(struct tf_finding *finding)
+void tf_try_nfqueue(struct tf_probed *finding)
 {
     char buffer[MNL_SOCKET_BUFFER_SIZE];
     struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
@@ -154,7 +154,7 @@ static const char rules[] = "table inet tcpfault_doctor {\n"
                             "    chain out { type filter hook output priority 0; ip ttl 1 drop; }\n"
                             "}\n";
 
-static void load_rules(struct tf_finding *finding)
+static void load_rules(struct tf_probed *finding)
 {
     struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
     if (!nft) {
@@ -173,7 +173,7 @@ static void load_rules(struct tf_finding *finding)
     nft_ctx_free(nft);
 }
 
-void tf_try_nft(struct tf_finding *finding)
+void tf_try_nft(struct tf_probed *finding)
 {
     char buffer[MNL_SOCKET_BUFFER_SIZE];
     int pair[2], one = 1;
@@ -201,7 +201,7 @@ void tf_try_nft(struct tf_finding *finding)
 
 /* ---- TUN ---- */
 
-void tf_try_tun(struct tf_finding *finding)
+void tf_try_tun(struct tf_probed *finding)
 {
     struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
     int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);

@@ -32,18 +32,18 @@ static tf_try *const tries[TF_PROBES] = {
 #undef PROBE
 };
 
-void tf_works(struct tf_finding *finding, const char *format, ...)
+void tf_works(struct tf_probed *finding, const char *format, ...)
 {
     va_list arguments;
-    *finding = (struct tf_finding){.tried = true, .works = true};
+    *finding = (struct tf_probed){.tried = true, .works = true};
     va_start(arguments, format);
     vsnprintf(finding->detail, sizeof finding->detail, format, arguments);
     va_end(arguments);
 }
 
-void tf_refused(struct tf_finding *finding, int error, enum tf_cause cause, const char *what)
+void tf_refused(struct tf_probed *finding, int error, enum tf_cause cause, const char *what)
 {
-    *finding = (struct tf_finding){.tried = true, .error = error, .cause = cause};
+    *finding = (struct tf_probed){.tried = true, .error = error, .cause = cause};
     snprintf(finding->detail, sizeof finding->detail, "%.200s%s%s", what, error ? ": " : "",
              error ? strerror(error) : "");
 }
@@ -101,7 +101,7 @@ bool tf_readable(int fd, int ms)
 
 struct record {
     enum tf_probe_id id;
-    struct tf_finding finding;
+    struct tf_probed finding;
 };
 
 static _Noreturn void run_probe(enum tf_probe_id id, int out)
@@ -111,11 +111,11 @@ static _Noreturn void run_probe(enum tf_probe_id id, int out)
     _exit(write(out, &record, sizeof record) == sizeof record ? 0 : 1);
 }
 
-static void try_one(enum tf_probe_id id, struct tf_finding *finding);
+static void try_one(enum tf_probe_id id, struct tf_probed *finding);
 
 static struct tf_namespaces namespaces; /* of the process that tf_try_private_network put into one */
 
-void tf_try_private_network(struct tf_finding *finding)
+void tf_try_private_network(struct tf_probed *finding)
 {
     const struct tf_permits *permits = &namespaces.permits;
     struct tf_machine before;
@@ -186,7 +186,7 @@ static int reap(pid_t child, const struct timespec *end)
     return status;
 }
 
-static void say_end(struct tf_finding *finding, int status)
+static void say_end(struct tf_probed *finding, int status)
 {
     if (finding->tried)
         return;
@@ -198,7 +198,7 @@ static void say_end(struct tf_finding *finding, int status)
 }
 
 /* Forks; the child runs `main_of`, and what it writes goes into findings[]. */
-static int in_child(enum tf_probe_id id, struct tf_finding *findings, int deadline_ms)
+static int in_child(enum tf_probe_id id, struct tf_probed *findings, int deadline_ms)
 {
     int pipes[2];
     struct timespec end;
@@ -223,15 +223,15 @@ static int in_child(enum tf_probe_id id, struct tf_finding *findings, int deadli
     return child > 0 ? reap(child, &end) : -1;
 }
 
-static void try_one(enum tf_probe_id id, struct tf_finding *finding)
+static void try_one(enum tf_probe_id id, struct tf_probed *finding)
 {
-    struct tf_finding findings[TF_PROBES] = {0};
+    struct tf_probed findings[TF_PROBES] = {0};
     int status = in_child(id, findings, DEADLINE_MS);
     *finding = findings[id];
     say_end(finding, status);
 }
 
-void tf_doctor_try(struct tf_finding *findings)
+void tf_doctor_try(struct tf_probed *findings)
 {
     int inside = 0;
     memset(findings, 0, TF_PROBES * sizeof *findings);

@@ -10,15 +10,15 @@
 
 #include <sys/types.h>
 
-typedef void tf_try(struct tf_finding *finding);
+typedef void tf_try(struct tf_probed *finding);
 
 #define PROBE(id, where, name, about) tf_try tf_try_##id;
 #include "probes.def"
 #undef PROBE
 
 /* A probe says one of these, once. */
-void tf_works(struct tf_finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void tf_refused(struct tf_finding *finding, int error, enum tf_cause cause, const char *what);
+void tf_works(struct tf_probed *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void tf_refused(struct tf_probed *finding, int error, enum tf_cause cause, const char *what);
 
 /* Why an EPERM or EACCES: a security module or a seccomp filter on this process,
  * or else `otherwise`. Looks at what is set, and so can be wrong where several

@@ -11,9 +11,9 @@ static struct tf_ability row[TF_ABILITIES_MAX];
 /* Every probe works, or none, but `odd`. */
 static size_t weigh(bool works, int odd)
 {
-    struct tf_finding findings[TF_PROBES];
+    struct tf_probed findings[TF_PROBES];
     for (int i = 0; i < TF_PROBES; i++)
-        findings[i] = (struct tf_finding){.tried = true, .works = works != (i == odd)};
+        findings[i] = (struct tf_probed){.tried = true, .works = works != (i == odd)};
     return tf_doctor_abilities(findings, row);
 }
 
