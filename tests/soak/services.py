@@ -42,8 +42,8 @@ def write(directory, name, text):
 
 class Service:
     """calls: what it makes often. behind(): what runs bare behind it. avoid: rules (regular expressions) that
-    the program does not survive, and would not on a real network. leaks: descriptors that it loses by its own doing when a
-    connection fails."""
+    the program does not survive, and would not on a real network. leaks: descriptors that it loses by its own
+    doing when a connection fails."""
     calls = ()
     behind = None
     avoid = ()
@@ -76,11 +76,15 @@ class Redis(Service):
 
     def load(self, seconds, gentle):
         del seconds
-        return ["redis-benchmark", "-h", self.host, "-p", str(PORT), "-q", "-t", "set,get", "-r", "100", "-d", str(self.length), "-c", str(self.random.choice((2, 20, 50))),
-                "-n", "600" if gentle else "20000", "-P", str(self.random.choice((1, 1, 4)))]
+        return self.client("-t", "set,get", "-r", "100", "-d", str(self.length),
+                           "-c", str(self.random.choice((2, 20, 50))), "-n", "600" if gentle else "20000",
+                           "-P", str(self.random.choice((1, 1, 4))))
+
+    def client(self, *arguments):
+        return ["redis-benchmark", "-h", self.host, "-p", str(PORT), "-q", *arguments]
 
     def probe(self):
-        return ["redis-benchmark", "-h", self.host, "-p", str(PORT), "-q", "-t", "ping,set,get", "-c", "10", "-n", "500"]
+        return self.client("-t", "ping,set,get", "-c", "10", "-n", "500")
 
 
 class Nginx(Service):

@@ -41,8 +41,8 @@ class Soak:
         with self.lock:
             self.passed += status == 0
             self.failed += status != 0
-            print("== session %d, seed %d: %s\n%s" % (number, self.seed, "passed" if status == 0 else "FAILED", output),
-                  end="", flush=True)
+            print("== session %d, seed %d: %s" % (number, self.seed, "FAILED" if status else "passed"))
+            print(output, end="", flush=True)
             if status:
                 print("   again: make soak SEED=%d SESSION=%d" % (self.seed, number), flush=True)
 
