@@ -26,7 +26,7 @@ START, CLIENT, DRAIN, PROBE, THREADS, STOP = 15, 20, 25, 40, 10, 15
 # A client whose peer is unreachable ends without a word to it: the server would wait for ever. And what takes
 # the second hand is refused where there is only the library.
 CLIENTS_AVOID = ("error=E(HOST|NET)UNREACH", "^(?!%in:|read:|recv:|connect:).*drop")
-GROWTH_KB = 12 << 10  # what a server may gain in a session, where it is flat when bare
+GROWTH_KB = 32 << 10  # what a server may gain in a session, where it is flat when bare
 IDLE_CPU = 0.5        # of an idle second
 
 
@@ -104,7 +104,19 @@ class Session:
                 self.server.poll() is not None:
             self.fault("the server did not start: %s" % self.server.poll())
             return False
-        return self.probe("before all faults")
+        return self.probe("before all faults") and self.warm()
+
+    def warm(self):
+        """A first load without faults: what the server takes for itself it has then."""
+        client = self.spawn(self.service.load(1, True))
+        try:
+            status = client.wait(CLIENT)
+        except subprocess.TimeoutExpired:
+            status = "it hangs"
+            self.end(client)
+        if status != 0:
+            self.fault("a client fails without faults: %s" % status)
+        return status == 0
 
     def stop(self):
         self.server.terminate()
