@@ -143,6 +143,28 @@ static void free_parts(const struct tf_frame *frames, size_t count)
     }
 }
 
+/* The compilation unit around an address. By .debug_aranges where the compiler wrote
+ * one; clang writes none, and the units have to be asked for their ranges. */
+static Dwarf_Die *unit_at(Dwfl_Module *module, Dwarf_Addr at, Dwarf_Addr *bias)
+{
+    Dwarf_Die *unit = dwfl_module_addrdie(module, at, bias);
+
+    if (unit)
+        return unit;
+    do {
+        unit = dwfl_module_nextcu(module, unit, bias);
+    } while (unit && dwarf_haspc(unit, at - *bias) != 1);
+    return unit;
+}
+
+static const char *source_of(Dwarf_Die *unit, Dwarf_Addr at, int *number)
+{
+    Dwarf_Line *line = dwarf_getsrc_die(unit, at);
+    if (!line || dwarf_lineno(line, number) != 0)
+        return NULL;
+    return dwarf_linesrc(line, NULL, NULL);
+}
+
 struct tf_frame *tf_callsites_find(struct tf_callsites *sites, const char *module, uint64_t offset,
                                    size_t *count)
 {
@@ -152,10 +174,9 @@ struct tf_frame *tf_callsites_find(struct tf_callsites *sites, const char *modul
     if (dwfl && dwfl_module_getelf(dwfl, &elf_bias)) {
         /* A return address is behind its call, and may be the next line's or function's. */
         Dwarf_Addr at = elf_bias + offset - 1, bias = 0;
-        Dwfl_Line *source = dwfl_module_getsrc(dwfl, at);
         int line = 0;
-        const char *file = source ? dwfl_lineinfo(source, NULL, &line, NULL, NULL, NULL) : NULL;
-        Dwarf_Die *unit = dwfl_module_addrdie(dwfl, at, &bias);
+        Dwarf_Die *unit = unit_at(dwfl, at, &bias);
+        const char *file = unit ? source_of(unit, at - bias, &line) : NULL;
         if (unit)
             add_scopes(&building, module, offset, unit, at - bias, file, line);
         if (building.count == 0)

@@ -7,7 +7,7 @@
 
 /* Tells `lives` of it, and adds the state of its socket behind it where that is
  * known: "state". */
-void tf_saved_live(struct tf_lives *lives, json_t *event);
+void tf_saved_live(struct tf_lives *lives, json_t *json);
 
 /* Appends which states the sockets went through. */
 void tf_result_lives(struct tf_result *result, const struct tf_lives *lives);
