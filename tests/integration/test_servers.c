@@ -238,6 +238,24 @@ static bool readable(int fd)
     return poll(&look, 1, 0) > 0;
 }
 
+/* As it_ask, for any number of times: nothing is kept of it. */
+static bool answers(int fd, const char *request, const char *reply)
+{
+    char got[4096];
+    size_t have = 0;
+
+    if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
+        return false;
+    do {
+        ssize_t more = recv(fd, got + have, sizeof got - 1 - have, 0);
+        if (more <= 0)
+            return false;
+        have += (size_t)more;
+        got[have] = 0;
+    } while (!strstr(got, reply) && have < sizeof got - 1);
+    return strstr(got, reply) != NULL;
+}
+
 /* Milliseconds until what the connection was asked has come; meanwhile another one
  * is asked again and again (NULL: nobody). */
 static double late_ms(int fd, const char *request, const char *reply, int other, unsigned *answered)
@@ -248,8 +266,10 @@ static double late_ms(int fd, const char *request, const char *reply, int other,
     for (*answered = 0; !readable(fd) && it_now_ns() - start < UINT64_C(10000000000);) {
         if (other < 0)
             poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 10000);
-        else if (strstr(it_ask(other, request, reply), reply))
+        else if (answers(other, request, reply))
             ++*answered;
+        else
+            other = -1; /* a server has enough after so many requests */
     }
     double ms = (double)(it_now_ns() - start) / 1e6;
     CHECK_HAS(it_ask(fd, "", reply), reply);
