@@ -61,6 +61,18 @@ count() {
         END { print passed + 0, failed + 0, skipped + 0 }' "$1"
 }
 
+# failures LOG: what of it says what failed, for the end of a long output.
+failures() {
+    awk '
+        /^ *\| / { next } # said by stages within this one
+        /\.\.\.( ?\([0-9.]+ s\) )?FAILED/ { print; left = 8; next }
+        /^ *(Test|Suite): / { left = 0 }
+        /^not ok / { print; left = 16; next }
+        /^ok / { left = 0 }
+        /^(fidelity: .*differs|soak: .*(fail|not|stuck)|.*: (error|warning): |make.*\*\*\*)/ { print; next }
+        left > 0 { print; left-- }' "$1" | cut -c1-300 | head -n 60 | sed 's/^/| /'
+}
+
 # shellcheck disable=SC2086
 [ "$*" != rest ] || set -- $REST
 mkdir -p "$BUILD/log"
@@ -81,7 +93,10 @@ for name; do
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     echo "== $name: passed $p, failed $f, skipped $s; $(($(date +%s) - started)) s"
 done
-[ -z "$bad" ] || echo "failed:$bad"
+for name in $bad; do
+    echo "failed: $name"
+    failures "$BUILD/log/$name.log"
+done
 [ $skipped = 0 ] && skipped= || skipped=", $skipped skipped"
 echo "$passed passed, $failed failed$skipped"
 [ $failed = 0 ]
