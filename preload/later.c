@@ -11,6 +11,7 @@
 
 enum { HEALS = 256, STACK = 64 * 1024 };
 #define LINGER_NS UINT64_C(200000000)
+#define STAY_NS UINT64_C(3600000000000) /* it is woken by the bell */
 
 struct tf_lock tf_later_lock;
 
@@ -25,6 +26,7 @@ static _Alignas(64) char stack[STACK];
 static _Atomic int thread;    /* its id; the kernel clears it when the stack is free again */
 static long thread_of;        /* the process that has it */
 static _Atomic uint32_t bell; /* changes when there is something new to look at */
+static _Atomic bool stays;    /* it does not end when nothing is pending */
 static bool lives;            /* under the lock: it will look at the bell again */
 
 static void heal(int at)
@@ -76,6 +78,8 @@ static void run(void)
             next = healed;
         if (next != UINT64_MAX) {
             idle_ns = 0;
+        } else if (atomic_load(&stays)) {
+            next = now + STAY_NS;
         } else {
             idle_ns = idle_ns ? idle_ns : now;
             next = idle_ns + LINGER_NS;
@@ -161,6 +165,12 @@ bool tf_later_wake(void)
     return made > 0;
 }
 
+void tf_later_stay(void)
+{
+    atomic_store(&stays, true);
+    tf_later_wake();
+}
+
 bool tf_later_heal(int fd, uint64_t cookie, uint64_t when_ns)
 {
     uint64_t mask;
@@ -186,6 +196,7 @@ void tf_later_forget(void)
         heals[i].cookie = 0;
     atomic_store(&healing, 0);
     lives = false;
+    atomic_store(&stays, false);
     atomic_store(&thread, 0);
     tf_hold_forget();
 }

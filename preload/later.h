@@ -4,7 +4,7 @@
  * A thread that exists only while something is pending, made by a bare clone(2):
  * libc does not know of it, it has no thread-local storage, its signals are
  * blocked, and it does nothing but system calls on the program's own descriptors.
- * It ends soon after the last pending thing, so a program that must be
+ * It ends soon after the last pending thing (but for tf_later_stay), so a program that must be
  * single-threaded later (unshare(2), setns(2)) is. In /proc it is "tcpfault".
  *
  * Everything here is async-signal-safe. Nothing is carried into a fork's child.
@@ -22,6 +22,9 @@ enum tf_later {
 /* Asks for tf_later_step to be called at `when_ns` (CLOCK_MONOTONIC) or soon
  * after. The caller does not hold tf_later_lock. False where no thread could be had. */
 bool tf_later_wake(void);
+
+/* Starts the thread, which then stays: later there may be no right to start one. */
+void tf_later_stay(void);
 
 /* Heals the socket at `when_ns`: see TF_LATER_HEAL. `fd` is verified by its cookie
  * when the time has come. False where there is no room or no thread. */
