@@ -151,13 +151,12 @@ static void a_rate_is_kept_in_both_directions(void)
     PROBE("send:rate=10K:role=client", "pair mark c.send:#2000 since:150 c.shut:wr s.drain",
           "c.send=2000 since=yes c.shut=0 s.drain=2000");
     PROBE(
-        "recv:rate=1K:role=client",
-        "pair c.nb s.send:#200 c.recv:150 c.epollet:0 c.recv:99 mark c.epollet:5000 since:10 c.recv:10:peek",
-        "s.send=200 c.recv=20:AHOVCJQXELSZGNUBIPWD c.epollet=nothing c.recv=EAGAIN c.epollet=IN since=yes "
-        "c.recv=10:KRYFMTBIPW");
-    PROBE("send:rate=1K:role=client",
-          "pair c.nb c.send:#200 c.send:x c.poll:0:out mark c.poll:5000:out since:10 c.send:#5",
-          "c.send=20 c.send=EAGAIN c.poll=nothing c.poll=OUT since=yes c.send=5");
+        "recv:rate=2:role=client",
+        "pair c.nb s.send:#200 mark c.recv:150 c.epollet:0 c.recv:99 c.epollet:5000 since:400 c.recv:10:peek",
+        "s.send=200 c.recv=1:A c.epollet=nothing c.recv=EAGAIN c.epollet=IN since=yes c.recv=1:H");
+    PROBE("send:rate=2:role=client",
+          "pair c.nb mark c.send:#200 c.send:x c.poll:0:out c.poll:5000:out since:400 c.send:#5",
+          "c.send=1 c.send=EAGAIN c.poll=nothing c.poll=OUT since=yes c.send=1");
 }
 
 static void calls_that_a_rate_lets_pass_are_not_paid_for(void)
