@@ -16,15 +16,30 @@ const struct tf_check_info tf_check_info[TF_CHECKS] = {
 #undef CHECK
 };
 
+static void add(const struct tf_evidence *evidence, enum tf_check_id id, const struct tf_event *event,
+                const struct tf_life *life, const struct tf_frames *at, const char *format, va_list arguments)
+{
+    char message[1024];
+    vsnprintf(message, sizeof message, format, arguments);
+    tf_findings_add(evidence->findings, id, event, life, at, evidence->event, evidence->events, message);
+}
+
 void tf_found(const struct tf_evidence *evidence, enum tf_check_id id, const struct tf_event *event,
               const struct tf_life *life, const char *format, ...)
 {
-    char message[1024];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    add(evidence, id, event, life, NULL, format, arguments);
     va_end(arguments);
-    tf_findings_add(evidence->findings, id, event, life, evidence->event, evidence->events, message);
+}
+
+void tf_found_at(const struct tf_evidence *evidence, enum tf_check_id id, const struct tf_event *event,
+                 const struct tf_frames *at, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    add(evidence, id, event, NULL, at, format, arguments);
+    va_end(arguments);
 }
 
 const struct tf_life *tf_life_of(const struct tf_evidence *evidence, const struct tf_event *event)
@@ -77,6 +92,37 @@ bool tf_asked_to_end(const struct tf_evidence *evidence, uint64_t time_ns)
             return true;
     }
     return time_ns >= evidence->asked_ns || evidence->asked_ns - time_ns <= UINT64_C(20000000);
+}
+
+bool tf_crashed(const struct tf_evidence *evidence)
+{
+    const struct tf_program_result *result = evidence->end->result;
+    if (result->end != TF_END_SIGNALED)
+        return false;
+    const struct tf_plan *plan = &evidence->segment->plan;
+    for (uint32_t i = 0; i < plan->rules; i++)
+        if (plan->rule[i].effects & 1U << TF_EFFECT_signal && plan->rule[i].signal == result->status)
+            return false;
+    switch (result->status) {
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGILL:
+    case SIGFPE:
+    case SIGABRT:
+    case SIGSYS:
+    case SIGTRAP:
+        return true;
+    default:
+        return false;
+    }
+}
+
+const struct tf_event *tf_last_event(const struct tf_evidence *evidence)
+{
+    for (size_t i = evidence->events; i-- > 0;)
+        if (evidence->event[i].pid == evidence->end->pid)
+            return &evidence->event[i];
+    return NULL;
 }
 
 const struct tf_kernel_socket *tf_kernel_of(const struct tf_evidence *evidence, uint64_t cookie)

@@ -63,6 +63,17 @@ struct tf_evidence {
 void tf_found(const struct tf_evidence *evidence, enum tf_check_id id, const struct tf_event *event,
               const struct tf_life *life, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* The frames of a place that is no call's, the innermost first. */
+struct tf_frames {
+    struct tf_frame *frame; /* malloc'ed, as tf_frames_free takes it */
+    size_t count;
+};
+
+/* The same, where the program itself has told the place: *at is taken over; with a
+ * count of 0 it is the event's call. */
+void tf_found_at(const struct tf_evidence *evidence, enum tf_check_id id, const struct tf_event *event,
+                 const struct tf_frames *at, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
 /* ---- what checks have in common ---- */
 
 const struct tf_life *tf_life_of(const struct tf_evidence *evidence, const struct tf_event *event);
@@ -75,6 +86,10 @@ uint64_t tf_event_end_ns(const struct tf_event *event);
 const char *tf_error_name(int error);
 /* A signal that asks a program to end: what it then does is no failure. */
 bool tf_asked_to_end(const struct tf_evidence *evidence, uint64_t time_ns);
+/* Did it die of a signal that tells of a bug, and that no rule has sent? */
+bool tf_crashed(const struct tf_evidence *evidence);
+/* The last call of the process that the program is; NULL: none. */
+const struct tf_event *tf_last_event(const struct tf_evidence *evidence);
 const struct tf_kernel_socket *tf_kernel_of(const struct tf_evidence *evidence, uint64_t cookie);
 
 #define CHECK(id, ...) void tf_check_##id(const struct tf_evidence *evidence);

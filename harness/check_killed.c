@@ -1,4 +1,4 @@
-/* How the program ended: killed, sigpipe, fd-setsize, sanitizer.
+/* How the program ended: killed, sigpipe, fd-setsize.
  *
  * False alarms: a signal that we, the user or a rule sent is none; a filter that dies
  * of SIGPIPE because its standard output closed has no TCP write under way. */
@@ -6,39 +6,6 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
-
-static bool crashed(const struct tf_evidence *evidence)
-{
-    const struct tf_program_result *result = evidence->end->result;
-    if (result->end != TF_END_SIGNALED)
-        return false;
-    const struct tf_plan *plan = &evidence->segment->plan;
-    for (uint32_t i = 0; i < plan->rules; i++)
-        if (plan->rule[i].effects & 1U << TF_EFFECT_signal && plan->rule[i].signal == result->status)
-            return false;
-    switch (result->status) {
-    case SIGSEGV:
-    case SIGBUS:
-    case SIGILL:
-    case SIGFPE:
-    case SIGABRT:
-    case SIGSYS:
-    case SIGTRAP:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* The program's last call: of the process that died. */
-static const struct tf_event *last_event(const struct tf_evidence *evidence)
-{
-    for (size_t i = evidence->events; i-- > 0;)
-        if (evidence->event[i].pid == evidence->end->pid)
-            return &evidence->event[i];
-    return NULL;
-}
 
 /* A call of select with descriptors that fit into no fd_set. */
 static const struct tf_event *beyond(const struct tf_evidence *evidence)
@@ -54,7 +21,7 @@ static const struct tf_event *beyond(const struct tf_evidence *evidence)
         if (tf_event_class(event) == TF_CLASS_ACCEPT && event->result > most)
             most = (int)event->result;
     }
-    if (most < FD_SETSIZE_ || !crashed(evidence))
+    if (most < FD_SETSIZE_ || !tf_crashed(evidence))
         return NULL;
     for (size_t i = evidence->events; i-- > 0;)
         if (evidence->event[i].call == TF_select || evidence->event[i].call == TF_pselect)
@@ -68,7 +35,7 @@ void tf_check_fd_setsize(const struct tf_evidence *evidence)
     char how[128] = "";
     if (!event)
         return;
-    if (crashed(evidence))
+    if (tf_crashed(evidence))
         tf_program_describe(evidence->end->result, how, sizeof how);
     tf_found(evidence, TF_CHECK_fd_setsize, event, NULL, "it selects among %d or more descriptors%s%s",
              (int)event->arg[0] > 1024 ? (int)event->arg[0] : 1024, *how ? ", and " : "", how);
@@ -77,9 +44,9 @@ void tf_check_fd_setsize(const struct tf_evidence *evidence)
 void tf_check_killed(const struct tf_evidence *evidence)
 {
     char how[128];
-    if (!crashed(evidence) || beyond(evidence))
+    if (!tf_crashed(evidence) || beyond(evidence))
         return;
-    const struct tf_event *event = last_event(evidence);
+    const struct tf_event *event = tf_last_event(evidence);
     tf_program_describe(evidence->end->result, how, sizeof how);
     tf_found(evidence, TF_CHECK_killed, event, event ? tf_life_of(evidence, event) : NULL,
              "it %s%s; its last call on a TCP socket: %s%s%s", how,
@@ -103,30 +70,6 @@ void tf_check_sigpipe(const struct tf_evidence *evidence)
         tf_found(evidence, TF_CHECK_sigpipe, event, tf_life_of(evidence, event),
                  "%s on a connection that is gone raised SIGPIPE, which killed it",
                  tf_call_info[event->call].name);
-        return;
-    }
-}
-
-void tf_check_sanitizer(const struct tf_evidence *evidence)
-{
-    static const char *const words[] = {"ERROR: AddressSanitizer",
-                                        "WARNING: ThreadSanitizer",
-                                        "ERROR: LeakSanitizer",
-                                        "MemorySanitizer: use-of-uninitialized-value",
-                                        ": runtime error: ",
-                                        "*** buffer overflow detected ***",
-                                        "*** stack smashing detected ***",
-                                        "double free or corruption",
-                                        "free(): invalid"};
-    const struct tf_judge_end *end = evidence->end;
-    for (size_t i = 0; end->err && i < sizeof words / sizeof *words; i++) {
-        const char *at = memmem(end->err, end->err_length, words[i], strlen(words[i]));
-        if (!at)
-            continue;
-        size_t length = strcspn(at, "\n");
-        const struct tf_event *event = last_event(evidence);
-        tf_found(evidence, TF_CHECK_sanitizer, event, NULL, "its standard error says \"%.*s\"",
-                 (int)(length < 200 ? length : 200), at);
         return;
     }
 }

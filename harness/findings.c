@@ -135,21 +135,23 @@ static bool complete(const struct tf_finding *finding)
 }
 
 void tf_findings_add(struct tf_findings *findings, enum tf_check_id id, const struct tf_event *event,
-                     const struct tf_life *life, const struct tf_event *log, size_t log_count,
-                     const char *message)
+                     const struct tf_life *life, const struct tf_frames *at, const struct tf_event *log,
+                     size_t log_count, const char *message)
 {
     const struct tf_check_info *check = &tf_check_info[id];
     const char *module = module_path(findings->segment, event);
     const char *call = event && event->call < TF_CALLS ? tf_call_info[event->call].name : "";
     const char *error = event && event->error ? tf_error_name(event->error) : "";
-    if (excused(findings, check->name))
+    struct tf_frame *frames = at && at->count ? at->frame : NULL;
+    size_t frames_count = frames ? at->count : 0;
+    if (excused(findings, check->name)) {
+        tf_frames_free(frames, frames_count);
         return;
+    }
     if (!findings->sites)
         findings->sites = tf_callsites_new();
-    size_t frames_count = 0;
-    struct tf_frame *frames = *module && findings->sites
-                                  ? tf_callsites_find(findings->sites, module, event->caller, &frames_count)
-                                  : NULL;
+    if (!frames && *module && findings->sites)
+        frames = tf_callsites_find(findings->sites, module, event->caller, &frames_count);
     struct tf_finding finding = {.check = check,
                                  .event = event ? event->number : UINT64_MAX,
                                  .time_ns =

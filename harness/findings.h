@@ -17,10 +17,11 @@ struct tf_findings {
     bool no_memory;
 };
 
-/* Makes the finding, or counts it where its id is there already. `message` is copied. */
+/* Makes the finding, or counts it where its id is there already. `message` is copied,
+ * *at (NULL or empty: the event's call) taken over. */
 void tf_findings_add(struct tf_findings *findings, enum tf_check_id id, const struct tf_event *event,
-                     const struct tf_life *life, const struct tf_event *log, size_t log_count,
-                     const char *message);
+                     const struct tf_life *life, const struct tf_frames *at, const struct tf_event *log,
+                     size_t log_count, const char *message);
 
 /* The 16 digits and a NUL. */
 void tf_finding_id(const char *check, const char *program, const char *call, const char *error,

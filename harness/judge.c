@@ -175,8 +175,8 @@ static void tell_hang(struct tf_judge *judge)
     char message[512];
     if (!tf_hang_proven(judge->hang, &event, message, sizeof message))
         return;
-    tf_findings_add(&judge->findings, TF_CHECK_proven_hang, &event, NULL, judge->log.event, judge->log.count,
-                    message);
+    tf_findings_add(&judge->findings, TF_CHECK_proven_hang, &event, NULL, NULL, judge->log.event,
+                    judge->log.count, message);
 }
 
 void tf_judge_tick(struct tf_judge *judge, struct tf_collect *collect)
