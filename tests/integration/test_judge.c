@@ -18,13 +18,19 @@ struct judged {
     const char *check, *rule, *lasting;
     enum peer peer;
     const char *buggy, *code, *good;
+    const char *scenario; /* NULL: it is injected into */
 };
+
+#define CLIENT(rule) "client: {run: '{fixtures}/$ -p {port}', faults: '" rule "'}"
 
 static const struct judged judged[] = {
 #define JUDGED(check, rule, lasting, peer, buggy, code, good)                                                \
-    {#check, rule, lasting, peer, buggy, code, good},
+    {#check, rule, lasting, peer, buggy, code, good, NULL},
+#define SCENARIO(check, scenario, buggy, code, good)                                                         \
+    {#check, "a scenario", "", NOBODY, buggy, code, good, scenario},
 #include "judged.def"
 #undef JUDGED
+#undef SCENARIO
 };
 
 enum { JUDGED_COUNT = sizeof judged / sizeof *judged };
@@ -114,10 +120,20 @@ static int port_for(enum peer peer, struct it_child **server)
     return port;
 }
 
+static struct it_child *run_scenario(const struct judged *row, const char *fixture)
+{
+    const char *gap = strchr(row->scenario, '$');
+    const char *file = it_file(
+        "judged.yaml", it_text("%.*s%s%s\n", (int)(gap - row->scenario), row->scenario, fixture, gap + 1));
+    return it_tool(ARGV("run", file));
+}
+
 /* One fixture under the rule, its peers with it, to the end. */
 static struct it_child *try(const struct judged *row, const char *fixture, bool good)
 {
     struct it_child *server;
+    if (row->scenario)
+        return run_scenario(row, fixture);
     /* A client that needs somebody who answers fares well with reply-good. */
     int port = port_for(good && row->peer == PAIRS_PEER ? REPLY : row->peer, &server);
     const char *program = it_built(it_text("fixtures/%s", fixture)), *number = it_text("%d", port);
@@ -136,18 +152,24 @@ static struct it_child *try(const struct judged *row, const char *fixture, bool 
     return it_finish(child);
 }
 
+/* What the tool said: `run` reports on its standard output. */
+static const char *said(const struct it_child *child)
+{
+    return it_text("%s%s", child->err, child->out);
+}
+
 /* What it found, a line each; "" where there is nothing. */
 static const char *found(const struct it_child *child)
 {
-    static const char *const words[] = {"tcpfault: error ", "tcpfault: warning ", "tcpfault: note "};
-    char *all = it_memory(child->err_length + 1), *to = all;
-    for (const char *line = child->err; line && *line; line = strchr(line, '\n')) {
-        line += *line == '\n';
+    static const char *const words[] = {"error ", "warning ", "note "};
+    const char *line = said(child);
+    char *all = it_memory(strlen(line) + 1), *to = all;
+    for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        const char *word = line + strspn(line, " ");
+        word += strncmp(word, "tcpfault: ", 10) == 0 ? 10 : 0;
         for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            if (strncmp(line, words[i], strlen(words[i])) == 0)
+            if (strncmp(word, words[i], strlen(words[i])) == 0)
                 to = mempcpy(to, line, strcspn(line, "\n") + 1);
-        if (!*line)
-            break;
     }
     *to = 0;
     return all;
@@ -162,15 +184,14 @@ static void catches(const struct judged *row)
 
     for (int tries = 0; tries < 3 && !finding; tries++) {
         child = try(row, row->buggy, false);
-        finding = strstr(child->err, it_text(" %s: ", row->check));
+        finding = strstr(said(child), it_text(" %s: ", row->check));
     }
     CHECK_SAYING(finding,
-                 it_text("%s: no %s under %s:\n%.3000s", row->buggy, row->check, row->rule, child->err));
+                 it_text("%s: no %s under %s:\n%.3000s", row->buggy, row->check, row->rule, said(child)));
     if (!finding || !*row->code)
         return;
     unsigned line = line_of(it_text("fixtures/%s.c", row->buggy), row->code);
-    const char *site = it_text("fixtures/%s.c:%u", row->buggy, line),
-               *end = strstr(finding, "\ntcpfault:   why");
+    const char *site = it_text("fixtures/%s.c:%u", row->buggy, line), *end = strstr(finding, "  why ");
     const char *at = strstr(finding, site);
     CHECK_SAYING(line && at && end && at < end,
                  it_text("%s: %s is not at %s:\n%.3000s", row->buggy, row->check, site, finding));
@@ -181,6 +202,8 @@ static void leaves_alone(const struct judged *row)
     const struct it_child *child = try(row, row->good, true);
     const char *found_ = found(child);
     CHECK_SAYING(!*found_, it_text("%s under %s:\n%.3000s", row->good, row->rule, found_));
+    /* 2 and 3: it was not tried. */
+    CHECK_SAYING(child->exit != 2 && child->exit != 3, said(child));
 }
 
 static void each_check_catches_its_fixture_at_the_line(void)
@@ -237,6 +260,22 @@ static void a_lasting_emfile_makes_redis_spin_and_not_nginx_nor_memcached(void)
     CHECK_TEXT(found(memcached), "");
 }
 
+static void a_sanitizers_report_is_found_at_its_line(void)
+{
+    static const char *const programs[] = {"asan_gcc", "asan_clang"};
+    const char *source = "tests/integration/programs/sanitized.h";
+    const char *site = it_text("%s:%u\n", source, line_of(source, "recv(end[0], data, length, 0)"));
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        const char *file =
+            it_file("sanitized.yaml", it_text("client: {run: '%s overrun', env: {ASAN_OPTIONS: "
+                                              "verify_asan_link_order=0}}\n",
+                                              it_program(programs[i])));
+        const char *text = said(it_tool(ARGV("run", file))), *finding = strstr(text, " sanitizer: ");
+        const char *at = finding ? strstr(finding, "\n      at    main at ") : NULL;
+        CHECK_SAYING(at && memmem(at + 1, strcspn(at + 1, "\n") + 1, site, strlen(site)), text);
+    }
+}
+
 static void a_hang_is_proven_within_a_moment(void)
 {
     struct it_child *server;
@@ -284,4 +323,5 @@ static void a_known_finding_does_not_fail_and_a_new_one_does(void)
 IT_SUITE(judge, TEST(each_check_catches_its_fixture_at_the_line),
          TEST(each_check_leaves_the_good_fixture_alone),
          TEST(a_lasting_emfile_makes_redis_spin_and_not_nginx_nor_memcached),
-         TEST(a_hang_is_proven_within_a_moment), TEST(a_known_finding_does_not_fail_and_a_new_one_does))
+         TEST(a_sanitizers_report_is_found_at_its_line), TEST(a_hang_is_proven_within_a_moment),
+         TEST(a_known_finding_does_not_fail_and_a_new_one_does))

@@ -71,6 +71,11 @@ def main():
     says("tcpfault(1)", page, checks, "check")
     says("tcpfault list checks", tool("list", "checks"), checks, "check")
     says("scenario.schema.json", text("harness/scenario.schema.json"), checks, "check")
+    judged = {row.split(",")[0] for macro in ("JUDGED", "SCENARIO")
+              for row in table(macro, "tests/integration/judged.def")}
+    for check in sorted(set(checks) ^ judged):
+        bad.append("tests/integration/judged.def: %s the check %s" % (
+            "no row for" if check in checks else "there is not", check))
     for words, what in ((calls, "call"), (classes, "class"), (effects, "effect"), (keys, "key")):
         says("completion", completion, words, what)
     says("tcpfault list calls", tool("list", "calls"), calls, "call")
