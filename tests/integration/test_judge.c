@@ -175,17 +175,10 @@ static const char *found(const struct it_child *child)
     return all;
 }
 
-/* A check keeps silent where the machine left the program no time to do wrong: it
- * may have three tries. That of a good program must be silent at the first. */
 static void catches(const struct judged *row)
 {
-    const struct it_child *child;
-    const char *finding = NULL;
-
-    for (int tries = 0; tries < 3 && !finding; tries++) {
-        child = try(row, row->buggy, false);
-        finding = strstr(said(child), it_text(" %s: ", row->check));
-    }
+    const struct it_child *child = try(row, row->buggy, false);
+    const char *finding = strstr(said(child), it_text(" %s: ", row->check));
     CHECK_SAYING(finding,
                  it_text("%s: no %s under %s:\n%.3000s", row->buggy, row->check, row->rule, said(child)));
     if (!finding || !*row->code)

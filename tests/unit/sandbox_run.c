@@ -78,6 +78,19 @@ void tf_unit_turn(struct tf_unit_run *run, uint64_t ms)
     uv_run(&run->loop, UV_RUN_NOWAIT);
 }
 
+void tf_unit_says(struct tf_unit_run *run, const char *text)
+{
+    bool says = false;
+    for (int turns = 0; turns < 2000 && !says && !run->ended; turns++) {
+        size_t length;
+        tf_unit_turn(run, 10);
+        char *out = tf_program_output(run->program, TF_STDOUT, &length);
+        says = out && strstr(out, text);
+        free(out);
+    }
+    TF_CHECK(says, "the program says \"%s\"", text);
+}
+
 void tf_unit_wait(struct tf_unit_run *run)
 {
     for (int turns = 0; turns < 4 && !run->ended; turns++)

@@ -32,6 +32,10 @@ void tf_unit_wait(struct tf_unit_run *run);
 /* Start and wait; fails a check where it did not start. */
 void tf_unit_sh(struct tf_unit_run *run, const char *script, const struct tf_program_options *options);
 
+/* Turns the loop until its standard output holds `text`, for 20 s at the most. Fails
+ * a check where it does not. */
+void tf_unit_says(struct tf_unit_run *run, const char *text);
+
 /* Turns the loop for so long. */
 void tf_unit_turn(struct tf_unit_run *run, uint64_t ms);
 

@@ -154,7 +154,7 @@ static void stop_asks_first(void)
         CU_ASSERT_EQUAL(
             tf_unit_start(&run, "trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.05; done", NULL),
             0);
-        tf_unit_turn(&run, 2000);
+        tf_unit_says(&run, "up");
         tf_program_stop(run.program, 5000 * MS);
         tf_unit_wait(&run);
         CU_ASSERT(run.result.stopped);
@@ -169,8 +169,8 @@ static void stop_kills_in_the_end(void)
     struct tf_unit_run run;
     FOR_EACH_KIND(run)
     {
-        CU_ASSERT_EQUAL(tf_unit_start(&run, "trap '' TERM; while :; do sleep 0.05; done", NULL), 0);
-        tf_unit_turn(&run, 1000);
+        CU_ASSERT_EQUAL(tf_unit_start(&run, "trap '' TERM; echo up; while :; do sleep 0.05; done", NULL), 0);
+        tf_unit_says(&run, "up");
         tf_program_stop(run.program, 100 * MS);
         tf_unit_wait(&run);
         CU_ASSERT(run.result.stopped);
