@@ -36,6 +36,14 @@ static void add_file(struct search *search, const char *path)
         scenario != NULL ? realloc(files->scenario, (files->count + 1) * sizeof(*grown)) : NULL;
     if (scenario == NULL) {
         complain(search, &error);
+    } else if (scenario->battery != TF_PART_DEFAULT) {
+        tf_error_set(
+            &error,
+            "%s: a battery, which runs with a command of yours: tcpfault check %s --battery %s -- COMMAND",
+            path, scenario->battery == TF_PART_SERVER ? "server" : "client", path);
+        complain(search, &error);
+        tf_scenario_free(scenario);
+        files->scenario = grown != NULL ? grown : files->scenario;
     } else if (grown == NULL) {
         tf_scenario_free(scenario);
         tf_error_set(&error, "%s: out of memory", path);

@@ -60,6 +60,12 @@ struct tf_fault {
 };
 
 enum tf_part { TF_PART_DEFAULT, TF_PART_SERVER, TF_PART_CLIENT };
+/* In a battery: whose command a program is. */
+enum tf_stands { TF_STANDS_SELF, TF_STANDS_TARGET, TF_STANDS_PEER };
+/* What may become of a program of a battery: bits. */
+enum tf_outcome { TF_OUTCOME_SAME = 1, TF_OUTCOME_ERROR = 2, TF_OUTCOME_ANY = 4 };
+/* What `requires` wants to be known. */
+enum tf_bytes { TF_BYTES_NONE, TF_BYTES_SEND, TF_BYTES_REPLY };
 enum tf_ready {
     TF_READY_DEFAULT,
     TF_READY_LISTEN,
@@ -89,10 +95,12 @@ struct tf_actor { /* a program of a scenario */
     char **after;
     uint32_t after_count;
     bool shim;
+    int stands; /* enum tf_stands */
 };
 
 struct tf_pattern {            /* of events */
     char *program;             /* in wait: {event: ...}; else NULL */
+    int bytes;                 /* in requires: enum tf_bytes, and then it is no event */
     uint64_t calls;            /* TF_BITs */
     bool has_error, any_error; /* error: given; any: whichever */
     int error;                 /* 0: none, success */
@@ -124,6 +132,7 @@ struct tf_expect {
     struct tf_range fired;
     struct tf_pattern *events, *never;
     uint32_t events_count, never_count;
+    unsigned outcome, tolerated; /* enum tf_outcome; 0: not said */
 };
 
 struct tf_net_pattern {
@@ -213,8 +222,8 @@ struct tf_step { /* exactly one of these is given */
 /* One case, whole: nothing is left to inherit. */
 struct tf_case {
     const struct tf_scenario *file;
-    const char *name;  /* where the file is one case: the file's */
-    const char *about; /* or NULL */
+    const char *name;                 /* where the file is one case: the file's */
+    const char *about, *why, *source; /* or NULL */
     int line, column;
     struct tf_actor *actor;   /* in the file's order; servers and clients mixed */
     struct tf_expect *expect; /* by actor */
@@ -225,6 +234,8 @@ struct tf_case {
     uint32_t tags_count, needs_count;
     struct tf_pair *allow, *sysctl; /* likewise; a name stands once */
     uint32_t allow_count, sysctl_count;
+    struct tf_pattern *requires; /* the file's, then the case's */
+    uint32_t requires_count;
     uint64_t timeout_ns;
     uint64_t seed;
     bool has_seed, allow_unfired;
@@ -233,6 +244,7 @@ struct tf_case {
 struct tf_scenario {
     char *path;
     char *name;
+    int battery; /* enum tf_part: what the target is; default: it is no battery */
     struct tf_case *cases;
     size_t cases_count;
     struct tf_setup *setup; /* owns what the cases point to */

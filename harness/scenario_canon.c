@@ -272,10 +272,20 @@ TF_WRITER(server)
     return 0;
 }
 
+static bool is_battery(const struct tf_node *root)
+{
+    for (const struct tf_node *each = root->kind == TF_NODE_MAP ? root->first : NULL; each != NULL;
+         each = each->next)
+        if (strcmp(each->key->text, "battery") == 0)
+            return true;
+    return false;
+}
+
 char *tf_canon_write(const struct tf_yaml *yaml, size_t *size, struct tf_error *error)
 {
     char *text = NULL;
-    struct tf_canon canon = {.yaml = yaml, .out = open_memstream(&text, size), .error = error};
+    struct tf_canon canon = {
+        .yaml = yaml, .out = open_memstream(&text, size), .error = error, .battery = is_battery(yaml->root)};
     if (canon.out == NULL) {
         tf_error_set(error, "%s: out of memory", yaml->path);
         return NULL;

@@ -74,6 +74,11 @@ static int check_expect(const struct check *check, const struct tf_actor *actor,
 {
     if ((expect->exit_count > 0 || expect->exit_any) && expect->signal != 0)
         return REFUSE(check, expect, "\"%s\" can end with a status or by a signal, not both", actor->name);
+    if (expect->outcome != 0 && (expect->exit_count > 0 || expect->exit_any || expect->signal != 0))
+        return REFUSE(check, expect, "\"outcome\" says how \"%s\" ends; exit or signal cannot, too",
+                      actor->name);
+    if (expect->tolerated != 0 && expect->outcome == 0)
+        return REFUSE(check, expect, "\"tolerated\" means nothing without \"outcome\"");
     if (expect->within_ns > 0 && expect->after_ns > expect->within_ns)
         return REFUSE(check, expect, "\"%s\" cannot end after its \"within\"", actor->name);
     if (!actor->shim && (expect->events_count > 0 || expect->never_count > 0 || expect->says_fired))
@@ -270,6 +275,23 @@ static int check_steps(struct check *check)
     return 0;
 }
 
+/* A battery is about a target, which has the part that the battery is for. */
+static int check_battery(const struct check *check)
+{
+    const struct tf_case *one = check->one;
+    bool found = false;
+    for (uint32_t i = 0; i < one->actors; i++) {
+        const struct tf_actor *actor = &one->actor[i];
+        found |= actor->stands == TF_STANDS_TARGET;
+        if (actor->stands == TF_STANDS_TARGET && actor->role != one->file->battery)
+            return REFUSE(check, actor, "\"%s\" runs {target}, which is a %s in this battery", actor->name,
+                          one->file->battery == TF_PART_SERVER ? "server" : "client");
+    }
+    return found || one->file->battery == TF_PART_DEFAULT
+               ? 0
+               : REFUSE(check, one, "no program of this case runs {target}");
+}
+
 int tf_case_check(const struct tf_case *one, struct tf_error *error)
 {
     struct check check = {.one = one, .error = error};
@@ -280,5 +302,5 @@ int tf_case_check(const struct tf_case *one, struct tf_error *error)
         if (check_actor(&check, &one->actor[i]) != 0 ||
             check_expect(&check, &one->actor[i], &one->expect[i]) != 0)
             return -1;
-    return check_circles(&check) != 0 ? -1 : check_steps(&check);
+    return check_battery(&check) != 0 || check_circles(&check) != 0 ? -1 : check_steps(&check);
 }

@@ -60,6 +60,8 @@ static const struct tf_key expect_keys[] = {
     {"fired", tf_write_count, NULL, false},
     {"events", tf_write_list, &tf_pattern_shape, false},
     {"never", tf_write_list, &tf_pattern_shape, false},
+    {"outcome", tf_write_outcomes, NULL, false},
+    {"tolerated", tf_write_outcomes, NULL, false},
     {0},
 };
 const struct tf_mapping tf_expect_shape = {"an expectation", NULL, false, expect_keys};
@@ -141,8 +143,9 @@ const struct tf_mapping tf_sandbox_shape = {"sandbox", NULL, false, sandbox_keys
 
 /* What a file and a case have in common. */
 #define SETUP_KEYS                                                                                           \
-    {"about", tf_write_text, NULL, false}, {"tags", tf_write_names, NULL, false},                            \
-        {"programs", tf_write_named, &tf_actor_shape, false},                                                \
+    {"about", tf_write_text, NULL, false}, {"why", tf_write_text, NULL, false},                              \
+        {"source", tf_write_text, NULL, false}, {"requires", tf_write_requires, &tf_pattern_shape, false},   \
+        {"tags", tf_write_names, NULL, false}, {"programs", tf_write_named, &tf_actor_shape, false},         \
         {"server", tf_write_server, &tf_actor_shape, false},                                                 \
         {"client", tf_write_server, &tf_actor_shape, false},                                                 \
         {"steps", tf_write_list, &tf_step_shape, false},                                                     \
@@ -163,6 +166,7 @@ const struct tf_mapping tf_case_shape = {"a case", NULL, false, case_keys};
 static const struct tf_key file_keys[] = {
     {"name", tf_write_text, NULL, false},
     SETUP_KEYS,
+    {"battery", tf_write_part, NULL, false},
     {"cases", tf_write_list, &tf_case_shape, false},
     {0},
 };

@@ -15,6 +15,7 @@ struct tf_canon { /* what the writers below write to */
     const struct tf_yaml *yaml;
     FILE *out;
     struct tf_error *error;
+    bool battery; /* the file is one */
 };
 
 struct tf_key {
@@ -115,6 +116,8 @@ TF_WRITER(address);
 TF_WRITER(loopback);
 TF_WRITER(queue);
 TF_WRITER(rule_ref);
+TF_WRITER(outcomes);
+TF_WRITER(requires);
 /* scenario_canon.c */
 TF_WRITER(map);    /* a mapping of key->shape */
 TF_WRITER(list);   /* a list of such mappings */

@@ -57,6 +57,7 @@ static void overlay_actor(struct tf_actor *base, const struct tf_actor *over)
     TAKE(key, member);                                                                                       \
     TAKE(key, member##_count)
     TAKE_LIST("run", run);
+    TAKE("run", stands);
     TAKE_LIST("faults", faults);
     TAKE_LIST("env", env);
     TAKE_LIST("files", files);
@@ -145,6 +146,8 @@ static void overlay_expect(struct tf_expect *base, const struct tf_expect *over)
     TAKE("fired", fired);
     TAKE_LIST("events", events);
     TAKE_LIST("never", never);
+    TAKE("outcome", outcome);
+    TAKE("tolerated", tolerated);
 #undef TAKE
 #undef TAKE_LIST
     /* A case that says how it is killed means not how it exits, and back. */
@@ -200,6 +203,9 @@ static void defaults(struct tf_setup *setup)
         step_defaults(&setup->steps[i]);
     for (uint32_t i = 0; i < setup->expect_count; i++)
         expect_defaults(&setup->expect[i]);
+    for (uint32_t i = 0; i < setup->requires_count; i++)
+        if (!GIVEN(tf_pattern_shape, &setup->requires[i], "count"))
+    setup->requires[i].count = (struct tf_range){1, INT64_MAX};
 }
 
 static char **join(char *const *first, uint32_t firsts, char *const *second, uint32_t seconds)
@@ -231,6 +237,15 @@ static struct tf_pair *merge(const struct tf_pair *first, uint32_t firsts, const
     return all;
 }
 
+static struct tf_pattern *join_requires(const struct tf_setup *file, const struct tf_setup *over)
+{
+    uint32_t first = file->requires_count, second = over->requires_count;
+    struct tf_pattern *all = calloc((size_t)first + second + 1, sizeof(*all));
+    for (uint32_t i = 0; all != NULL && i < first + second; i++)
+    all[i] = i < first ? file->requires[i] : over->requires[i - first];
+    return all;
+}
+
 static int merge_lists(struct tf_case *one, const struct tf_setup *file, const struct tf_setup *over)
 {
     static const struct tf_settings no_settings;
@@ -243,13 +258,22 @@ static int merge_lists(struct tf_case *one, const struct tf_setup *file, const s
     one->allow = merge(file->allow, file->allow_count, over->allow, over->allow_count, &one->allow_count);
     one->sysctl =
         merge(first->sysctl, first->sysctl_count, second->sysctl, second->sysctl_count, &one->sysctl_count);
-    return one->tags == NULL || one->needs == NULL || one->allow == NULL || one->sysctl == NULL ? -1 : 0;
+    one->requires = join_requires(file, over);
+    one->requires_count = file->requires_count + over->requires_count;
+    return one->requires == NULL || one->tags == NULL || one->needs == NULL || one->allow == NULL ||
+                   one->sysctl == NULL
+               ? -1
+               : 0;
 }
 
 static void take_scalars(struct tf_case *one, const struct tf_setup *setup, const struct tf_mapping *shape)
 {
     if (setup->about != NULL)
         one->about = setup->about;
+    if (setup->why != NULL)
+        one->why = setup->why;
+    if (setup->source != NULL)
+        one->source = setup->source;
     if (GIVEN(*shape, setup, "timeout"))
         one->timeout_ns = setup->timeout_ns;
     if (GIVEN(*shape, setup, "seed")) {
@@ -307,6 +331,7 @@ int tf_scenario_resolve(struct tf_scenario *scenario, struct tf_error *error)
 {
     static const struct tf_setup nothing;
     struct tf_setup *file = scenario->setup;
+    scenario->battery = file->battery;
     if (file->cases_count > TF_SCENARIO_CASES)
         return tf_scenario_refuse(scenario, file->line, file->column, error, "more than %d cases in a file",
                                   TF_SCENARIO_CASES);
@@ -338,6 +363,7 @@ void tf_scenario_unresolve(struct tf_scenario *scenario)
         free(one->needs);
         free(one->allow);
         free(one->sysctl);
+        free(one->requires);
     }
     free(scenario->cases);
     scenario->cases = NULL;

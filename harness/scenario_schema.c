@@ -74,6 +74,7 @@ static const cyaml_schema_field_t actor_fields[] = {
     INT("stop", tf_actor, stop),
     LIST("after", tf_actor, after, &string),
     BOOL("shim", tf_actor, shim),
+    INT("stands", tf_actor, stands),
     CYAML_FIELD_END,
 };
 VALUE(actor, tf_actor, actor_fields);
@@ -82,6 +83,7 @@ static const cyaml_schema_field_t pattern_fields[] = {
     STANDS(tf_pattern),
     TEXT("program", tf_pattern, program),
     TEXT("text", tf_pattern, text),
+    INT("bytes", tf_pattern, bytes),
     UINT("call", tf_pattern, calls),
     BOOL("has_error", tf_pattern, has_error),
     BOOL("any_error", tf_pattern, any_error),
@@ -114,6 +116,8 @@ static const cyaml_schema_field_t expect_fields[] = {
     RANGE("fired", tf_expect, fired),
     LIST("events", tf_expect, events, &pattern),
     LIST("never", tf_expect, never, &pattern),
+    UINT("outcome", tf_expect, outcome),
+    UINT("tolerated", tf_expect, tolerated),
     CYAML_FIELD_END,
 };
 VALUE(expect, tf_expect, expect_fields);
@@ -218,18 +222,21 @@ static const cyaml_schema_field_t settings_fields[] = {
 
 #define SETUP_FIELDS                                                                                         \
     STANDS(tf_setup), TEXT("name", tf_setup, name), TEXT("about", tf_setup, about),                          \
-        LIST("tags", tf_setup, tags, &string), LIST("needs", tf_setup, needs, &string),                      \
-        LIST("programs", tf_setup, programs, &actor), ONE("server", tf_setup, server, actor_fields),         \
-        ONE("client", tf_setup, client, actor_fields), LIST("steps", tf_setup, steps, &step),                \
-        LIST("expect", tf_setup, expect, &expect), UINT("timeout", tf_setup, timeout_ns),                    \
-        UINT("seed", tf_setup, seed), BOOL("allow_unfired", tf_setup, allow_unfired),                        \
-        LIST("allow", tf_setup, allow, &pair), ONE("sandbox", tf_setup, sandbox, settings_fields)
+        TEXT("why", tf_setup, why), TEXT("source", tf_setup, source),                                        \
+        LIST("requires", tf_setup, requires, &pattern), LIST("tags", tf_setup, tags, &string),               \
+        LIST("needs", tf_setup, needs, &string), LIST("programs", tf_setup, programs, &actor),               \
+        ONE("server", tf_setup, server, actor_fields), ONE("client", tf_setup, client, actor_fields),        \
+        LIST("steps", tf_setup, steps, &step), LIST("expect", tf_setup, expect, &expect),                    \
+        UINT("timeout", tf_setup, timeout_ns), UINT("seed", tf_setup, seed),                                 \
+        BOOL("allow_unfired", tf_setup, allow_unfired), LIST("allow", tf_setup, allow, &pair),               \
+        ONE("sandbox", tf_setup, sandbox, settings_fields)
 
 static const cyaml_schema_field_t case_fields[] = {SETUP_FIELDS, CYAML_FIELD_END};
 VALUE(one_case, tf_setup, case_fields);
 
 static const cyaml_schema_field_t file_fields[] = {
     SETUP_FIELDS,
+    INT("battery", tf_setup, battery),
     LIST("cases", tf_setup, cases, &one_case),
     CYAML_FIELD_END,
 };

@@ -15,7 +15,10 @@ struct tf_settings { /* sandbox: */
 struct tf_setup { /* a file, or one of its cases */
     uint64_t given;
     int line, column;
-    char *name, *about;
+    char *name, *about, *why, *source;
+    int battery; /* of a file */
+    struct tf_pattern *requires;
+    uint32_t requires_count;
     char **tags, **needs;
     uint32_t tags_count, needs_count;
     struct tf_actor *programs;

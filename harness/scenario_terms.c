@@ -234,3 +234,56 @@ TF_WRITER(rule_ref)
     tf_canon_text(canon, "rule_text", node->text);
     return 0;
 }
+
+/* ---- batteries ---- */
+
+TF_WRITER(outcomes)
+{
+    static const char *const words[] = {"same", "error", "any", NULL};
+    int64_t outcomes = 0;
+    if (!canon->battery)
+        return tf_canon_fail(canon, node, 0, "\"%s\" has a meaning in a battery only, with the key battery",
+                             key->name);
+    for (const struct tf_node *each = tf_canon_first(node); each != NULL; each = tf_canon_next(node, each)) {
+        int at = 0;
+        if (tf_canon_scalar(canon, key, each, "same, error, any, or a list of these") != 0)
+            return -1;
+        while (words[at] != NULL && strcmp(words[at], each->text) != 0)
+            at++;
+        if (words[at] == NULL)
+            return tf_canon_unknown(canon, each, "outcome", words);
+        outcomes |= 1 << at;
+    }
+    if (outcomes == 0)
+        return tf_canon_fail(canon, node, 0, "\"%s\" is empty", key->name);
+    tf_canon_number(canon, key->name, outcomes);
+    return 0;
+}
+
+TF_WRITER(requires)
+{
+    if (!canon->battery)
+        return tf_canon_fail(canon, node, 0, "\"%s\" has a meaning in a battery only, with the key battery",
+                             key->name);
+    if (tf_canon_entries(canon, key, node) != 0)
+        return -1;
+    fprintf(canon->out, "\"%s\": [", key->name);
+    for (const struct tf_node *each = tf_canon_first(node); each != NULL; each = tf_canon_next(node, each)) {
+        int bytes = each->kind != TF_NODE_SCALAR       ? TF_BYTES_NONE
+                    : strcmp(each->text, "send") == 0  ? TF_BYTES_SEND
+                    : strcmp(each->text, "reply") == 0 ? TF_BYTES_REPLY
+                                                       : TF_BYTES_NONE;
+        if (bytes != TF_BYTES_NONE) {
+            fputs("{", canon->out);
+            tf_canon_place(canon, each);
+            tf_canon_text(canon, "text", each->text);
+            tf_canon_number(canon, "bytes", bytes);
+            fputs("}", canon->out);
+        } else if (tf_canon_mapping(canon, key->shape, each, NULL) != 0) {
+            return -1;
+        }
+        fputs(",\n", canon->out);
+    }
+    fputs("],\n", canon->out);
+    return 0;
+}

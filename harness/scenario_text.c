@@ -275,31 +275,48 @@ static int put_port(struct output *out, const char *name, size_t from, const str
     return put(out, digits, strlen(digits), from, true) != 0 ? tf_wrong_set(wrong, from, "out of memory") : 0;
 }
 
+struct named {
+    const char *name, *value;
+    bool battery;
+};
+
 static int put_value(struct output *out, const char *name, size_t from, enum tf_subst which,
                      const struct tf_values *values, struct tf_wrong *wrong)
 {
-    static const char *const all[] = {"port", "dir", "fixtures", "build", NULL}, *const ports[] = {"port",
-                                                                                                   NULL};
+    static const struct tf_values nowhere = {
+        .dir = "/", .fixtures = "/", .build = "/", .sent = "/", .reply = "/", .address = "127.0.0.1"};
+    const struct tf_values *at = values != NULL ? values : &nowhere;
+    bool battery =
+        which == TF_SUBST_BATTERY || (which == TF_SUBST_ALL && values != NULL && values->address != NULL);
+    const struct named all[] = {{"dir", at->dir, false},     {"fixtures", at->fixtures, false},
+                                {"build", at->build, false}, {"sent", at->sent, true},
+                                {"reply", at->reply, true},  {"address", at->address, true}};
+    const char *words[8] = {"port"};
+    size_t count = 1;
     if (strcmp(name, "port") == 0 || strncmp(name, "port:", 5) == 0)
         return put_port(out, name + 4, from, values, wrong);
-    const char *value = NULL;
-    if (which == TF_SUBST_ALL && strcmp(name, "dir") == 0)
-        value = values != NULL ? values->dir : "/";
-    else if (which == TF_SUBST_ALL && strcmp(name, "fixtures") == 0)
-        value = values != NULL ? values->fixtures : "/";
-    else if (which == TF_SUBST_ALL && strcmp(name, "build") == 0)
-        value = values != NULL ? values->build : "/";
-    if (value != NULL)
-        return put(out, value, strlen(value), from, true) != 0 ? tf_wrong_set(wrong, from, "out of memory")
-                                                               : 0;
-    const char *nearest = tf_nearest(name, strlen(name), which == TF_SUBST_ALL ? all : ports);
+    for (size_t i = 0; which != TF_SUBST_PORTS && i < sizeof(all) / sizeof(all[0]); i++) {
+        if (all[i].battery && !battery)
+            continue;
+        words[count++] = all[i].name;
+        if (strcmp(all[i].name, name) != 0)
+            continue;
+        if (all[i].value == NULL)
+            return tf_wrong_set(wrong, from, "{%s} is not known here", name);
+        return put(out, all[i].value, strlen(all[i].value), from, true) != 0
+                   ? tf_wrong_set(wrong, from, "out of memory")
+                   : 0;
+    }
+    words[count] = NULL;
+    const char *nearest = tf_nearest(name, strlen(name), words);
     if (nearest != NULL)
         return tf_wrong_set(wrong, from, "unknown substitution \"{%.60s}\"; did you mean \"{%s}\"?", name,
                             nearest);
-    return tf_wrong_set(wrong, from,
-                        "unknown substitution \"{%.60s}\"; expected %s; a brace itself is written {{", name,
-                        which == TF_SUBST_ALL ? "{port}, {port:NAME}, {dir}, {fixtures} or {build}"
-                                              : "{port} or {port:NAME}");
+    return tf_wrong_set(
+        wrong, from, "unknown substitution \"{%.60s}\"; expected %s; a brace itself is written {{", name,
+        which == TF_SUBST_PORTS ? "{port} or {port:NAME}"
+        : battery ? "{port}, {port:NAME}, {dir}, {fixtures}, {build}, {sent}, {reply} or {address}"
+                  : "{port}, {port:NAME}, {dir}, {fixtures} or {build}");
 }
 
 char *tf_subst(const char *text, enum tf_subst which, const struct tf_values *values, size_t **map,

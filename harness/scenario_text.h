@@ -52,13 +52,15 @@ bool tf_name_valid(const char *name);
 /* What {..} stands for. */
 struct tf_values {
     const char *dir, *fixtures, *build; /* NULL: not known yet; then only checked */
+    const char *sent, *reply, *address; /* of a battery; address NULL: it is none */
     /* The port of that name ("" for {port}); 0: none can be had. NULL: see above. */
     uint16_t (*port)(void *data, const char *name);
     void *data;
 };
 
-/* Which substitutions a text may hold. */
-enum tf_subst { TF_SUBST_PORTS, TF_SUBST_ALL };
+/* Which substitutions a text may hold. A battery has more, which TF_SUBST_ALL knows
+ * where the values are those of one. */
+enum tf_subst { TF_SUBST_PORTS, TF_SUBST_ALL, TF_SUBST_BATTERY };
 
 /* A copy of `text` with every {..} replaced; the caller frees it. NULL with *wrong
  * filled. `values` NULL: checks only, and ports become 65535. `map`, where not

@@ -22,7 +22,8 @@ int tf_canon_wrong(const struct tf_canon *canon, const struct tf_node *node, siz
 int tf_canon_subst(const struct tf_canon *canon, const struct tf_node *node, size_t skip)
 {
     struct tf_wrong wrong;
-    char *text = tf_subst(node->text + skip, TF_SUBST_ALL, NULL, NULL, &wrong);
+    enum tf_subst which = canon->battery ? TF_SUBST_BATTERY : TF_SUBST_ALL;
+    char *text = tf_subst(node->text + skip, which, NULL, NULL, &wrong);
     free(text);
     return text != NULL ? 0 : tf_canon_wrong(canon, node, skip, &wrong);
 }
@@ -227,7 +228,8 @@ static int one_split_word(void *data, const char *word, size_t at)
 {
     struct words *words = data;
     struct tf_wrong wrong;
-    char *text = tf_subst(word, TF_SUBST_ALL, NULL, NULL, &wrong);
+    enum tf_subst which = words->canon->battery ? TF_SUBST_BATTERY : TF_SUBST_ALL;
+    char *text = tf_subst(word, which, NULL, NULL, &wrong);
     free(text);
     if (text == NULL)
         return tf_canon_fail(words->canon, words->node, at + wrong.at, "%s", wrong.message);
@@ -237,8 +239,35 @@ static int one_split_word(void *data, const char *word, size_t at)
     return 0;
 }
 
+/* In a battery a whole command may be the user's: enum tf_stands; or none, or -1. */
+static int whose(const struct tf_canon *canon, const struct tf_node *node)
+{
+    static const char *const commands[] = {"{target}", "{peer}"};
+    for (int i = 0; node->kind == TF_NODE_SCALAR && i < 2; i++) {
+        if (strstr(node->text, commands[i]) == NULL)
+            continue;
+        if (!canon->battery)
+            return tf_canon_fail(canon, node, 0,
+                                 "%s is a command of tcpfault check; expected the key battery with it",
+                                 commands[i]);
+        if (strcmp(node->text, commands[i]) != 0)
+            return tf_canon_fail(canon, node, 0, "%s must be the whole command, not a part of \"%.60s\"",
+                                 commands[i], node->text);
+        return TF_STANDS_TARGET + i;
+    }
+    return TF_STANDS_SELF;
+}
+
 TF_WRITER(words)
 {
+    int stands = whose(canon, node);
+    if (stands < 0)
+        return -1;
+    if (stands != TF_STANDS_SELF) {
+        fprintf(canon->out, "\"%s\": [\"%s\"],\n", key->name, node->text);
+        tf_canon_number(canon, "stands", stands);
+        return 0;
+    }
     if (node->kind == TF_NODE_LIST) {
         if (node->entries == 0)
             return tf_canon_fail(canon, node, 0, "\"%s\" is empty", key->name);

@@ -326,7 +326,41 @@ static void ranges_are_read_and_written(void)
                  "%s was taken", wrong_ones[i]);
 }
 
-TF_SUITE(scenario, TF_TEST(defaults_are_those_of_the_manual), TF_TEST(roles_follow_from_names),
+static void a_battery_says_what_may_become_of_its_target(void)
+{
+    static const char text[] =
+        "battery: client\nsource: tcp(7)\nrequires: [connect, reply]\n"
+        "server: {run: \"{peer}\"}\nclient: {run: \"{target}\"}\n"
+        "expect: {client: {outcome: [same, error]}}\ncases:\n"
+        "- {name: a, why: Because., expect: {client: {outcome: same, tolerated: error}}}\n"
+        "- {name: b, server: 'x --file {sent} {reply} {address}', requires: {call: send, "
+        "count: 2+}}\n";
+    struct tf_scenario *scenario = tf_scenario_parse("s.yaml", text, sizeof(text) - 1, &error);
+    TF_CHECK(scenario != NULL, "%s", error.text);
+    if (scenario == NULL)
+        return;
+    const struct tf_case *a = &scenario->cases[0], *b = &scenario->cases[1];
+    CU_ASSERT_EQUAL(scenario->battery, TF_PART_CLIENT);
+    CU_ASSERT_EQUAL(a->actor[0].stands, TF_STANDS_PEER);
+    CU_ASSERT_EQUAL(a->actor[1].stands, TF_STANDS_TARGET);
+    CU_ASSERT_EQUAL(a->expect[1].outcome, TF_OUTCOME_SAME);
+    CU_ASSERT_EQUAL(a->expect[1].tolerated, TF_OUTCOME_ERROR);
+    TF_SAME(a->why, "Because.");
+    TF_SAME(a->source, "tcp(7)");
+    CU_ASSERT_EQUAL(a->requires_count, 2);
+    CU_ASSERT_EQUAL(a->requires[0].bytes, TF_BYTES_NONE);
+    CU_ASSERT_EQUAL(a->requires[0].count.max, INT64_MAX);
+    CU_ASSERT_EQUAL(a->requires[1].bytes, TF_BYTES_REPLY);
+    CU_ASSERT_EQUAL(b->actor[0].stands, TF_STANDS_SELF);
+    CU_ASSERT_EQUAL(b->actor[0].run_count, 5);
+    CU_ASSERT_EQUAL(b->expect[1].outcome, TF_OUTCOME_SAME | TF_OUTCOME_ERROR);
+    CU_ASSERT_EQUAL(b->requires_count, 3);
+    CU_ASSERT_EQUAL(b->requires[2].count.min, 2);
+    tf_scenario_free(scenario);
+}
+
+TF_SUITE(scenario, TF_TEST(a_battery_says_what_may_become_of_its_target),
+         TF_TEST(defaults_are_those_of_the_manual), TF_TEST(roles_follow_from_names),
          TF_TEST(words_are_split_as_a_shell_does), TF_TEST(a_case_inherits_the_file),
          TF_TEST(a_case_replaces_what_it_gives), TF_TEST(patterns_hold_numbers_not_names),
          TF_TEST(steps_are_taken_in_all_their_forms),
