@@ -179,6 +179,12 @@ $(BUILD)/libdir: FORCE
 $(BUILD)/harness/shim.o: $(BUILD)/libdir
 $(BUILD)/harness/shim.o: TOOL_CFLAGS += -DTF_LIBDIR='"$(LIBDIR)"'
 
+BATTERIES = $(sort $(wildcard harness/battery/*.yaml))
+$(BUILD)/battery.inc: FORCE
+	@mkdir -p $(@D); rows=$$(n=0; for file in $(BATTERIES); do \
+		n=$$((n + 1)); echo "BATTERY($$n, \"$$file\")"; done); \
+		echo "$$rows" | cmp -s - $@ || echo "$$rows" >$@
+$(BUILD)/harness/battery.o $(BUILD)/fuzz/harness/battery.o: $(BUILD)/battery.inc $(BATTERIES)
 $(BUILD)/harness/html_assets.o $(BUILD)/fuzz/harness/html_assets.o: $(wildcard harness/html/*)
 
 $(BUILD)/%.pic.o: %.c $(BUILD)/flags

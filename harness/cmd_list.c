@@ -1,5 +1,6 @@
 #include "cmd.h"
 
+#include "battery.h"
 #include "check.h"
 #include "names.h"
 #include "rule.h"
@@ -112,9 +113,25 @@ static json_t *checks(void)
     return rows;
 }
 
-static json_t *nothing(void)
+static json_t *batteries(void)
 {
-    return json_array();
+    struct tf_batteries all;
+    struct tf_error error;
+    json_t *rows = json_array();
+    if (tf_batteries_load(&all, TF_PART_DEFAULT, NULL, &error) != 0)
+        tf_say("%s", error.text);
+    for (size_t i = 0; i < all.count; i++)
+        for (size_t j = 0; j < all.scenario[i]->cases_count; j++) {
+            const struct tf_case *one = &all.scenario[i]->cases[j];
+            char id[TF_BATTERY_ID];
+            tf_battery_id(one, id);
+            json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s}", "case", id, "about",
+                                                  one->about != NULL ? one->about : "", "why",
+                                                  one->why != NULL ? one->why : "", "source",
+                                                  one->source != NULL ? one->source : ""));
+        }
+    tf_batteries_fini(&all);
+    return rows;
 }
 
 static const struct {
@@ -126,7 +143,7 @@ static const struct {
     {"effects", effects, {"effect", "about", "state", NULL}},
     {"errnos", errnos, {"call", "errno", "likelihood", "lasting", NULL}},
     {"checks", checks, {"check", "severity", "title", NULL}},
-    {"batteries", nothing, {NULL}},
+    {"batteries", batteries, {"case", "about", NULL}},
 };
 
 enum { LISTS = sizeof lists / sizeof *lists };

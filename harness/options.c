@@ -85,6 +85,11 @@ static int store(const struct tf_option *option, const char *text, void *setting
     case TF_OPTION_TEXT:
         *(const char **)variable = text;
         return 0;
+    case TF_OPTION_LIST:
+        if (((struct tf_list *)variable)->count == TF_LIST)
+            return tf_error_set(error, "--%s: more than %d of them", option->name, TF_LIST);
+        ((struct tf_list *)variable)->item[((struct tf_list *)variable)->count++] = text;
+        return 0;
     case TF_OPTION_NUMBER:
         if (parse_number(text, variable))
             return tf_error_set(error, "--%s: expected a number, got \"%.60s\"", option->name, text);

@@ -22,6 +22,13 @@ enum tf_option_kind {
     TF_OPTION_NUMBER, /* struct tf_number */
     TF_OPTION_TIME,   /* uint64_t: ns; "200ms", "1.5s"; > 0 */
     TF_OPTION_CHOICE, /* int: index in `choices` */
+    TF_OPTION_LIST,   /* struct tf_list: each time one more */
+};
+
+enum { TF_LIST = 64 };
+struct tf_list {
+    const char *item[TF_LIST]; /* point into argv */
+    size_t count;
 };
 
 struct tf_number {

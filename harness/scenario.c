@@ -78,32 +78,43 @@ fail:
     return NULL;
 }
 
-struct tf_scenario *tf_scenario_load(const char *path, struct tf_error *error)
+char *tf_scenario_read(const char *path, size_t *size, struct tf_error *error)
 {
-    struct tf_scenario *scenario = NULL;
     char *text = NULL;
     struct stat status;
     /* Not blocking: it may be a FIFO, which is refused. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    bool read = false;
     if (file == NULL || fstat(fd, &status) != 0) {
         tf_error_errno(error, errno, "%s", path);
     } else if (!S_ISREG(status.st_mode)) {
         tf_error_set(error, "%s: not a regular file", path);
-    } else if ((text = malloc(TF_SCENARIO_BYTES + 1)) == NULL) {
+    } else if ((text = malloc(TF_SCENARIO_BYTES + 2)) == NULL) {
         tf_error_set(error, "%s: out of memory", path);
     } else {
-        size_t size = fread(text, 1, TF_SCENARIO_BYTES + 1, file);
-        if (ferror(file))
+        *size = fread(text, 1, TF_SCENARIO_BYTES + 1, file);
+        text[*size] = '\0';
+        read = !ferror(file);
+        if (!read)
             tf_error_errno(error, errno, "%s", path);
-        else
-            scenario = tf_scenario_parse(path, text, size, error);
     }
-    free(text);
     if (file != NULL)
         fclose(file);
     else if (fd >= 0)
         close(fd);
+    if (read)
+        return text;
+    free(text);
+    return NULL;
+}
+
+struct tf_scenario *tf_scenario_load(const char *path, struct tf_error *error)
+{
+    size_t size;
+    char *text = tf_scenario_read(path, &size, error);
+    struct tf_scenario *scenario = text != NULL ? tf_scenario_parse(path, text, size, error) : NULL;
+    free(text);
     return scenario;
 }
 

@@ -262,6 +262,10 @@ struct tf_scenario *tf_scenario_parse(const char *path, const char *text, size_t
 /* The same from a file; at most TF_SCENARIO_BYTES of it are read. */
 struct tf_scenario *tf_scenario_load(const char *path, struct tf_error *error);
 
+/* The text of a file, `*size` bytes of it, at most one more than TF_SCENARIO_BYTES. The
+ * caller frees it. NULL with *error filled. */
+char *tf_scenario_read(const char *path, size_t *size, struct tf_error *error);
+
 void tf_scenario_free(struct tf_scenario *scenario); /* NULL is fine */
 
 /* The case's actor of that name, or -1. */

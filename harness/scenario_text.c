@@ -284,14 +284,15 @@ static int put_value(struct output *out, const char *name, size_t from, enum tf_
                      const struct tf_values *values, struct tf_wrong *wrong)
 {
     static const struct tf_values nowhere = {
-        .dir = "/", .fixtures = "/", .build = "/", .sent = "/", .reply = "/", .address = "127.0.0.1"};
+        .dir = "/", .fixtures = "/", .build = "/", .sent = "/", .reply = "/", .expect = "1", .address = "127.0.0.1"};
     const struct tf_values *at = values != NULL ? values : &nowhere;
     bool battery =
         which == TF_SUBST_BATTERY || (which == TF_SUBST_ALL && values != NULL && values->address != NULL);
-    const struct named all[] = {{"dir", at->dir, false},     {"fixtures", at->fixtures, false},
+    const struct named all[] = {{"dir", at->dir, false}, {"fixtures", at->fixtures, false},
                                 {"build", at->build, false}, {"sent", at->sent, true},
-                                {"reply", at->reply, true},  {"address", at->address, true}};
-    const char *words[8] = {"port"};
+                                {"reply", at->reply, true}, {"expect", at->expect, true},
+                                {"address", at->address, true}};
+    const char *words[9] = {"port"};
     size_t count = 1;
     if (strcmp(name, "port") == 0 || strncmp(name, "port:", 5) == 0)
         return put_port(out, name + 4, from, values, wrong);
@@ -315,7 +316,8 @@ static int put_value(struct output *out, const char *name, size_t from, enum tf_
     return tf_wrong_set(
         wrong, from, "unknown substitution \"{%.60s}\"; expected %s; a brace itself is written {{", name,
         which == TF_SUBST_PORTS ? "{port} or {port:NAME}"
-        : battery ? "{port}, {port:NAME}, {dir}, {fixtures}, {build}, {sent}, {reply} or {address}"
+        : battery ? "{port}, {port:NAME}, {dir}, {fixtures}, {build}, {sent}, {reply}, "
+                                    "{expect} or {address}"
                   : "{port}, {port:NAME}, {dir}, {fixtures} or {build}");
 }
 
