@@ -224,7 +224,8 @@ static void report_program(struct tf_case_run *run, const struct tf_running *run
     if (text == NULL)
         return;
     if (seen->hung)
-        snprintf(how, sizeof(how), "still ran at the deadline, and was killed");
+        snprintf(how, sizeof(how), "%s, and was killed",
+                 seen->proven ? "would never have ended" : "still ran at the deadline");
     else if (seen->started)
         tf_program_describe(end, how, sizeof(how));
     if (!seen->hung && seen->stopping)

@@ -92,6 +92,12 @@ bool tf_running_alive(const struct tf_running *running)
     return running->program != NULL && !running->ended;
 }
 
+bool tf_running_hangs(const struct tf_running *running)
+{
+    return tf_running_alive(running) && running->judge != NULL &&
+           tf_judge_ends_never(running->judge, running->collect, tf_program_pid(running->program));
+}
+
 struct group {
     struct tf_running *const *list;
     size_t count;
@@ -118,7 +124,9 @@ void tf_running_stop(struct tf_case_run *run, struct tf_running *const *list, si
         if (running->judge != NULL)
             tf_judge_before_end(running->judge);
         running->seen.signalled |= UINT64_C(1) << running->actor->stop;
-        if (running->actor->stop == SIGTERM)
+        if (running->seen.hung)
+            tf_program_stop(running->program, 0);
+        else if (running->actor->stop == SIGTERM)
             tf_program_stop(running->program, TF_GRACE_S * TF_SECOND_NS);
         else
             tf_program_signal(running->program, running->actor->stop, NULL);

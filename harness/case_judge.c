@@ -15,6 +15,9 @@ int tf_running_judge_from_now(struct tf_running *running, struct tf_error *error
         running->allow[one->allow_count] = "killed";
         running->allow[one->allow_count + 1] = "sigpipe";
     }
+    bool gives_up = false;
+    for (uint32_t i = 0; i < one->sysctl_count; i++)
+        gives_up |= strcmp(one->sysctl[i].name, "net.ipv4.tcp_retries2") == 0;
     struct tf_judge_options options = {.segment = tf_collect_segment(running->collect),
                                        .program = running->actor->name,
                                        .binary = running->actor->run[0],
@@ -22,7 +25,8 @@ int tf_running_judge_from_now(struct tf_running *running, struct tf_error *error
                                        .serves_for_ever = running->actor->role == TF_PART_SERVER,
                                        .allow = running->allow,
                                        .known = running->run->options->known,
-                                       .sandbox = running->run->sandbox};
+                                       .sandbox = running->run->sandbox,
+                                       .kernel_gives_up = gives_up};
     running->judge = running->allow != NULL ? tf_judge_new(&options) : NULL;
     return running->judge != NULL ? 0 : tf_error_set(error, "out of memory");
 }

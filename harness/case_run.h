@@ -108,6 +108,8 @@ void tf_running_judge(struct tf_running *running);
 /* Starts it and waits until it is ready. Where that fails the case is over. */
 void tf_running_start(struct tf_running *running);
 bool tf_running_alive(const struct tf_running *running);
+/* It runs, and it is proven that it would for ever. */
+bool tf_running_hangs(const struct tf_running *running);
 /* Asks it to end, and after the grace ends it; waits for that. */
 void tf_running_stop(struct tf_case_run *run, struct tf_running *const *list, size_t count);
 void tf_running_finish(struct tf_running *running); /* after the sandbox's end: fills seen */

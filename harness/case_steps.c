@@ -62,11 +62,25 @@ static bool state_gone(struct tf_case_run *run, const void *pattern)
     return !state_holds(run, pattern);
 }
 
-static bool ended(struct tf_case_run *run, const void *data)
+/* Has it ended, or will it never? */
+static bool is_through(const struct tf_running *running)
+{
+    return !tf_running_alive(running) || tf_running_hangs(running);
+}
+
+static bool all_ended(struct tf_case_run *run, const struct tf_wait *wait)
+{
+    for (uint32_t i = 0; i < wait->exit_count; i++)
+        if (tf_running_alive(find(run, wait->exit[i])))
+            return false;
+    return true;
+}
+
+static bool all_through(struct tf_case_run *run, const void *data)
 {
     const struct tf_wait *wait = data;
     for (uint32_t i = 0; i < wait->exit_count; i++)
-        if (tf_running_alive(find(run, wait->exit[i])))
+        if (!is_through(find(run, wait->exit[i])))
             return false;
     return true;
 }
@@ -116,7 +130,7 @@ static uint64_t limit(const struct tf_case_run *run, uint64_t within_ns)
 static void do_wait(struct tf_case_run *run, const struct tf_step *step)
 {
     const struct tf_wait *wait = step->wait;
-    bool (*holds)(struct tf_case_run *, const void *) = wait->exit_count > 0     ? ended
+    bool (*holds)(struct tf_case_run *, const void *) = wait->exit_count > 0     ? all_through
                                                         : wait->listen_count > 0 ? listens
                                                         : wait->event != NULL    ? happened
                                                         : wait->state != NULL    ? state_holds
@@ -125,7 +139,10 @@ static void do_wait(struct tf_case_run *run, const struct tf_step *step)
     const void *data = wait->state != NULL  ? (const void *)wait->state
                        : wait->gone != NULL ? (const void *)wait->gone
                                             : (const void *)wait;
-    if (!tf_case_until(run, holds, data, limit(run, wait->within_ns)))
+    bool held = tf_case_until(run, holds, data, limit(run, wait->within_ns));
+    if (held && wait->exit_count > 0 && !all_ended(run, wait))
+        tf_case_fail(run, false, "", "step", step->text, "never: it was proven to wait for ever");
+    else if (!held)
         tf_case_fail(run, false, "", "step", step->text,
                      wait->within_ns > 0 ? "not within that time" : "not until the deadline");
 }
@@ -163,6 +180,8 @@ static void do_signal(struct tf_case_run *run, const struct tf_signalling *signa
                      "it has ended");
     else if (tf_program_signal(running->program, signalling->signal, &error) != 0)
         tf_case_fail(run, true, signalling->program, "step", "to be signalled", error.text);
+    else if (running->judge != NULL)
+        tf_judge_disturb(running->judge);
 }
 
 static void stop_named(struct tf_case_run *run, char *const *names, uint32_t count)
@@ -258,11 +277,11 @@ static bool is_waited_for(const struct tf_case_run *run, uint32_t at)
     return actor->role == TF_PART_CLIENT || (expect->signal != 0 && expect->signal != actor->stop);
 }
 
-static bool clients_ended(struct tf_case_run *run, const void *data)
+static bool clients_through(struct tf_case_run *run, const void *data)
 {
     (void)data;
     for (uint32_t i = 0; i < run->one->actors; i++)
-        if (is_waited_for(run, i) && tf_running_alive(&run->running[i]))
+        if (is_waited_for(run, i) && !is_through(&run->running[i]))
             return false;
     return true;
 }
@@ -283,12 +302,13 @@ void tf_case_steps(struct tf_case_run *run)
     start_all(run, TF_PART_CLIENT);
     for (uint32_t i = 0; i < run->one->steps_count && !run->over; i++)
         do_step(run, &run->one->steps[i]);
-    bool in_time = run->over || tf_case_until(run, clients_ended, NULL, run->deadline_ns);
+    bool in_time = run->over || tf_case_until(run, clients_through, NULL, run->deadline_ns);
     for (uint32_t i = 0; i < run->one->actors; i++) {
         struct tf_running *running = &run->running[i];
         bool runs = tf_running_alive(running);
         running->seen.alive = runs || running->seen.stopping; /* a step may have stopped it */
-        running->seen.hung = !in_time && runs && is_waited_for(run, i);
+        running->seen.hung = !run->over && runs && is_waited_for(run, i);
+        running->seen.proven = running->seen.hung && in_time;
     }
     if (in_time && !run->over)
         stop_the_rest(run);

@@ -1,6 +1,7 @@
 /* A program's events as they come: counted, kept in part, written down. And
  * whether it listens. */
 #include "case_run.h"
+#include "proc.h"
 #include "saved_life.h"
 #include "show.h"
 
@@ -245,25 +246,9 @@ static bool holds_one(long pid, const struct inodes *inodes)
     return found;
 }
 
-static long parent_of(long pid)
-{
-    char path[64], line[512];
-    long parent = 0;
-    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
-    FILE *file = fopen(path, "r");
-    if (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-        const char *behind = strrchr(line, ')'); /* the name may hold anything */
-        if (behind == NULL || sscanf(behind, ") %*c %ld", &parent) != 1)
-            parent = 0;
-    }
-    if (file != NULL)
-        fclose(file);
-    return parent;
-}
-
 static bool descends(long pid, long from)
 {
-    for (int depth = 0; pid > 1 && depth < 64; depth++, pid = parent_of(pid))
+    for (int depth = 0; pid > 1 && depth < 64; depth++, pid = tf_proc_parent((pid_t)pid))
         if (pid == from)
             return true;
     return false;

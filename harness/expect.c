@@ -303,7 +303,7 @@ static void judge_times(struct judge *judge)
         snprintf(wanted, sizeof(wanted), "an end within %s", limit);
         fail(judge, "within", wanted, judge->seen->hung ? "it still ran" : got);
     }
-    if (judge->expect->after_ns > 0 && ran < judge->expect->after_ns) {
+    if (judge->expect->after_ns > 0 && ran < judge->expect->after_ns && !judge->seen->hung) {
         seconds(judge->expect->after_ns, limit, sizeof(limit));
         snprintf(wanted, sizeof(wanted), "an end no sooner than %s", limit);
         fail(judge, "after", wanted, got);
@@ -317,7 +317,9 @@ static void judge_hung(struct judge *judge)
     char wanted[64], limit[32];
     seconds(judge->seen->timeout_ns, limit, sizeof(limit));
     snprintf(wanted, sizeof(wanted), "an end within %s", limit);
-    fail(judge, "hung", wanted, "it still ran, and was killed");
+    fail(judge, "hung", wanted,
+         judge->seen->proven ? "it would have waited for ever, and was killed"
+                             : "it still ran, and was killed");
 }
 
 /* ---- faults ---- */

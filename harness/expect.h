@@ -21,7 +21,8 @@ struct tf_watch {
 /* What was seen of one program, over all its starts. */
 struct tf_seen {
     bool started;
-    bool hung;                    /* it ran at the deadline, though it was waited for */
+    bool hung;                    /* it was waited for, and did not end */
+    bool proven;                  /* and never would have: its deadline was not waited for */
     bool alive;                   /* it ran when all clients had ended */
     bool stopping;                /* we asked it to end */
     uint64_t signalled;           /* signals that we sent it: 1 << number */

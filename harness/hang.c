@@ -42,7 +42,9 @@ struct tf_hang {
     uint64_t signature;           /* of what it rests on */
     struct tf_event event;
     char message[512];
-    bool proven, told;
+    pid_t pid;         /* as the host numbers it */
+    uint64_t alone_ns; /* since when it is all there is of its program; 0: it is not */
+    bool proven, told, never, kernel_gives_up;
 };
 
 static uint64_t clock_ns(void)
@@ -52,9 +54,12 @@ static uint64_t clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-struct tf_hang *tf_hang_new(void)
+struct tf_hang *tf_hang_new(bool kernel_gives_up)
 {
-    return calloc(1, sizeof(struct tf_hang));
+    struct tf_hang *hang = calloc(1, sizeof *hang);
+    if (hang)
+        hang->kernel_gives_up = kernel_gives_up;
+    return hang;
 }
 
 void tf_hang_free(struct tf_hang *hang)
@@ -75,13 +80,20 @@ static bool sets(const struct tf_event *event, int level, int name)
     return (int)event->arg[1] == level && (int)event->arg[2] == name;
 }
 
+void tf_hang_disturb(struct tf_hang *hang)
+{
+    hang->last_ns = clock_ns();
+    hang->suspected_ns = 0;
+    hang->proven = hang->told = hang->never = false;
+    hang->alone_ns = 0;
+    hang->look_at_ns = 0;
+}
+
 void tf_hang_event(struct tf_hang *hang, enum tf_collect_what what, const struct tf_event *event)
 {
     if (what == TF_COLLECT_BLOCKED)
         return;
-    hang->last_ns = clock_ns();
-    hang->suspected_ns = 0;
-    hang->look_at_ns = 0;
+    tf_hang_disturb(hang);
     if (!event->cookie)
         return;
     if (event->flags & TF_EVENT_FIRED && event->effects & 1U << TF_EFFECT_drop &&
@@ -161,7 +173,8 @@ static bool silent(struct tf_hang *hang, const struct rows *rows, pid_t pid, int
                     pending->effects & 1U << TF_EFFECT_drop && pending->rule <= plan->rules &&
                     tf_call_info[pending->call].class == TF_CLASS_IN;
     unsigned rule = dropping ? pending->rule : known->silent;
-    if (known->bounded || rule > plan->rules || (rule && plan->rule[rule - 1].drop_ns))
+    if (known->bounded || rule > plan->rules || (rule && plan->rule[rule - 1].drop_ns) ||
+        (row->send_queue && hang->kernel_gives_up))
         return false;
     /* What a drop has struck stays silent, whatever the kernel's queue holds. Where the
      * acknowledgement of what was sent is lost, too, the kernel gives up after a quarter
@@ -213,6 +226,7 @@ struct verdict {
     size_t waiting; /* threads that wait for TCP */
     size_t threads;
     uint64_t signature;
+    pid_t pid;
 };
 
 /* Every thread waits for ever; `tcp`: and those that wait for TCP in vain. */
@@ -254,22 +268,12 @@ static bool all_blocked(struct tf_hang *hang, struct tf_collect *collect, struct
     return blocked;
 }
 
-static pid_t parent_of(pid_t pid)
-{
-    char text[512];
-    int parent = 0;
-    if (tf_proc_read(text, sizeof text, "/proc/%d/stat", pid) <= 0)
-        return 0;
-    const char *behind = strrchr(text, ')');
-    return behind && sscanf(behind, ") %*c %d", &parent) == 1 ? parent : 0;
-}
-
 /* Does nobody above it, within the run, have a time limit? */
 static bool abandoned(struct tf_hang *hang, struct tf_collect *collect, struct tf_proc *proc, pid_t pid)
 {
-    for (pid_t up = parent_of(pid); up > 1 && up != proc->root; up = parent_of(up)) {
+    for (pid_t up = tf_proc_parent(pid); up > 1 && up != proc->root; up = tf_proc_parent(up)) {
         struct verdict ignored = {0};
-        if (parent_of(up) == proc->root && !proc->inside) /* the namespace's first process */
+        if (tf_proc_parent(up) == proc->root && !proc->inside) /* the namespace's first process */
             return true;
         if (!all_blocked(hang, collect, proc, up, NULL, &ignored))
             return false;
@@ -286,7 +290,7 @@ static bool prove(struct tf_hang *hang, struct tf_collect *collect, const struct
     const struct tf_event *event;
     for (size_t i = 0; !proven && (event = tf_collect_unfinished(collect, i)); i++) {
         pid_t pid = tf_proc_host(proc, event->pid);
-        *verdict = (struct verdict){0};
+        *verdict = (struct verdict){.pid = pid};
         if (!pid || (!looked && tf_net_sockets(sandbox, 0, take_row, &rows, &error)))
             break;
         looked = true;
@@ -313,6 +317,7 @@ static void conclude(struct tf_hang *hang, const struct verdict *verdict, uint64
         "that was proven)",
         tf_call_info[event->call].name, where, threads, verdict->why, (double)(now - hang->last_ns) / 1e6);
     hang->event = *event;
+    hang->pid = verdict->pid;
     hang->proven = true;
 }
 
@@ -345,4 +350,30 @@ bool tf_hang_proven(struct tf_hang *hang, struct tf_event *event, char *message,
     *event = hang->event;
     snprintf(message, size, "%s", hang->message);
     return true;
+}
+
+/* The last of those of which each is the only child of the one before. */
+static pid_t last_of(pid_t first)
+{
+    pid_t child = tf_proc_child(first);
+    for (; child > 0; child = tf_proc_child(first))
+        first = child;
+    return child == 0 ? first : 0;
+}
+
+bool tf_hang_ends_never(struct tf_hang *hang, struct tf_collect *collect, const struct tf_sandbox *sandbox,
+                        struct tf_proc *proc, pid_t first)
+{
+    struct verdict verdict;
+    uint64_t now = clock_ns();
+    if (!hang->proven || hang->never)
+        return hang->never;
+    if (last_of(first) != hang->pid || !prove(hang, collect, sandbox, proc, &verdict) ||
+        verdict.pid != hang->pid)
+        hang->alone_ns = 0;
+    else if (!hang->alone_ns)
+        hang->alone_ns = now;
+    else
+        hang->never = now >= hang->alone_ns + STAYS_NS;
+    return hang->never;
 }

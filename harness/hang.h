@@ -14,8 +14,12 @@
 
 struct tf_hang;
 
-struct tf_hang *tf_hang_new(void);
+/* `kernel_gives_up`: soon, on what is not acknowledged. */
+struct tf_hang *tf_hang_new(bool kernel_gives_up);
 void tf_hang_event(struct tf_hang *hang, enum tf_collect_what what, const struct tf_event *event);
+
+/* It was sent a signal, or the like: what was proven before need not hold. */
+void tf_hang_disturb(struct tf_hang *hang);
 
 /* Every 20 ms or so. Looks closer once nothing has happened for a while. */
 void tf_hang_look(struct tf_hang *hang, struct tf_collect *collect, const struct tf_sandbox *sandbox,
@@ -23,6 +27,13 @@ void tf_hang_look(struct tf_hang *hang, struct tf_collect *collect, const struct
 
 /* A hang that was proven since the last time: the call that waits, and a sentence. */
 bool tf_hang_proven(struct tf_hang *hang, struct tf_event *event, char *message, size_t size);
+
+/* Will the program never end by itself, whose first process is `first` (as the host
+ * numbers it)? So it is where a hang is proven, nothing has happened since, and nobody
+ * is there beside the process that hangs and those that wait for it. To be asked again
+ * until it is so: it must stay the same for a while. */
+bool tf_hang_ends_never(struct tf_hang *hang, struct tf_collect *collect, const struct tf_sandbox *sandbox,
+                        struct tf_proc *proc, pid_t first);
 
 void tf_hang_free(struct tf_hang *hang); /* NULL is fine */
 

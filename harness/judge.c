@@ -65,7 +65,7 @@ struct tf_judge *tf_judge_new(const struct tf_judge_options *options)
     judge->findings.known = options->known;
     judge->spins = tf_spins_new(cpu_of, judge);
     judge->lives = tf_lives_new();
-    judge->hang = tf_hang_new();
+    judge->hang = tf_hang_new(options->kernel_gives_up);
     if (!judge->spins || !judge->lives || !judge->hang) {
         tf_judge_free(judge);
         return NULL;
@@ -189,12 +189,23 @@ void tf_judge_tick(struct tf_judge *judge, struct tf_collect *collect)
         look_at_table(judge);
 }
 
+void tf_judge_disturb(struct tf_judge *judge)
+{
+    tf_hang_disturb(judge->hang);
+}
+
 void tf_judge_before_end(struct tf_judge *judge)
 {
     if (!judge->asked_ns)
         judge->asked_ns = clock_ns();
     if (judge->options.sandbox && !judge->ended)
         look_at_table(judge);
+}
+
+bool tf_judge_ends_never(struct tf_judge *judge, struct tf_collect *collect, pid_t first)
+{
+    return judge->options.sandbox && !judge->ended &&
+           tf_hang_ends_never(judge->hang, collect, judge->options.sandbox, &judge->proc, first);
 }
 
 const struct tf_finding *tf_judge_findings(const struct tf_judge *judge, size_t *count)

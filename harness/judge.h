@@ -3,6 +3,7 @@
  *   tf_judge_new
  *   tf_judge_event       every event, as it is delivered (collect.h)
  *   tf_judge_tick        every 20 ms or so while it runs
+ *   tf_judge_disturb     whenever somebody interferes
  *   tf_judge_before_end  just before it is asked to end: its sockets are still there
  *   tf_judge_outlived    when it has ended, before what it left behind is killed
  *   tf_judge_finish      after its end: every check
@@ -30,6 +31,7 @@ struct tf_judge_options {
     const char *const *allow;         /* names of checks that are excused; ends with NULL. NULL: none */
     const struct tf_known *known;     /* known.h; NULL: nothing is */
     const struct tf_sandbox *sandbox; /* where it runs; NULL: no socket table, no /proc */
+    bool kernel_gives_up; /* tcp_retries2 was lowered: what is not acknowledged has a time limit */
 };
 
 /* How it ended. */
@@ -48,10 +50,16 @@ struct tf_judge *tf_judge_new(const struct tf_judge_options *options);
 
 void tf_judge_event(struct tf_judge *judge, enum tf_collect_what what, const struct tf_event *event);
 void tf_judge_tick(struct tf_judge *judge, struct tf_collect *collect);
+/* It was sent a signal from outside that need not end it. */
+void tf_judge_disturb(struct tf_judge *judge);
 /* May be called again: the first time counts as when it was asked. */
 void tf_judge_before_end(struct tf_judge *judge);
 /* The program has ended, and what it left running is still there. */
 void tf_judge_outlived(struct tf_judge *judge);
+
+/* Is it proven that the program, whose first process is `first` (as the host numbers
+ * it), never ends by itself? Also where that is excused. To be asked again. */
+bool tf_judge_ends_never(struct tf_judge *judge, struct tf_collect *collect, pid_t first);
 
 /* What has been found by now: a proven hang, before the end. Valid until the next
  * call. */

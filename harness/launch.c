@@ -210,10 +210,12 @@ struct tf_program *tf_program_start(struct tf_sandbox *sandbox, const struct tf_
 
 int tf_program_signal(struct tf_program *program, int signal, struct tf_error *error)
 {
-    struct tf_request request = {.kind = TF_REQUEST_SIGNAL, .id = program->id, .signal = signal};
+    struct tf_request request = {
+        .kind = TF_REQUEST_SIGNAL, .id = program->id, .signal = signal, .awaited = true};
+    struct tf_notice answer;
     if (program->result.end != TF_END_RUNNING)
         return tf_error_errno(error, ESRCH, "signal %d", signal);
-    return tf_sandbox_ask(program->sandbox, &request, NULL, 0, 0, NULL, error);
+    return tf_sandbox_ask(program->sandbox, &request, NULL, 0, TF_NOTICE_SIGNALLED, &answer, error);
 }
 
 void tf_program_stop(struct tf_program *program, uint64_t grace_ns)

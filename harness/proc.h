@@ -26,6 +26,11 @@ uint64_t tf_proc_cpu_ns(struct tf_proc *proc, uint32_t pid, uint32_t tid);
 /* Is there such a process, not dead and waiting to be buried? */
 bool tf_proc_alive(struct tf_proc *proc, uint32_t pid);
 
+/* Its parent, both as the host numbers them; 0: not there. */
+pid_t tf_proc_parent(pid_t pid);
+/* Its only child; 0: none; -1: several. Dead ones don't count. */
+pid_t tf_proc_child(pid_t pid);
+
 /* A file of /proc, in all; returns its length, or -1. NUL-terminated. */
 ssize_t tf_proc_read(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -280,6 +280,8 @@ static void handle(struct supervisor *self, const struct tf_request *request, co
         /* Not reaped yet: the number cannot be anybody else's. */
         if (child)
             kill(request->group ? -child->pid : child->pid, request->signal);
+        if (request->awaited)
+            tell(self, &(struct tf_notice){.kind = TF_NOTICE_SIGNALLED}, -1);
         break;
     case TF_REQUEST_KILL:
         if (child) {

@@ -1,8 +1,8 @@
 /* What the tool and a sandbox's supervisor say to each other, over a
  * SOCK_SEQPACKET pair: one struct a packet. Internal to sandbox.c and launch.c.
  *
- * The tool asks; the supervisor answers REQUEST_SPAWN, _SYSCTL, _HANDS and _STOP, in
- * order, and sends NOTICE_EXITED whenever a program ended. Both are the same
+ * The tool asks; the supervisor answers REQUEST_SPAWN, _SYSCTL, _HANDS, _STOP and an
+ * awaited _SIGNAL, in order, and sends NOTICE_EXITED whenever a program ended. Both are the same
  * executable, so the structs need no version.
  */
 #ifndef TF_SUPERVISOR_H
@@ -12,7 +12,7 @@
 
 enum tf_request_kind {
     TF_REQUEST_SPAWN,  /* with the descriptors of struct tf_spawn */
-    TF_REQUEST_SIGNAL, /* no answer */
+    TF_REQUEST_SIGNAL, /* answered where it is awaited */
     TF_REQUEST_KILL,   /* a program and everything below it; no answer */
     TF_REQUEST_SOCKET, /* some for TCP; answered, and they come along */
     TF_REQUEST_SYSCTL,
@@ -26,6 +26,7 @@ struct tf_request {
     int32_t signal;
     int32_t family, count;      /* TF_REQUEST_SOCKET: AF_INET, AF_INET6; 1..TF_SOCKETS_MAX */
     bool group;                 /* TF_REQUEST_SIGNAL: to the process group that it leads */
+    bool awaited;               /* TF_REQUEST_SIGNAL */
     bool has_std[3];            /* TF_REQUEST_SPAWN: which of 0, 1, 2 are sent along */
     char name[128], value[128]; /* TF_REQUEST_SYSCTL */
 };
@@ -43,6 +44,7 @@ enum tf_notice_kind {
     TF_NOTICE_SPAWNED, /* answers TF_REQUEST_SPAWN */
     TF_NOTICE_SOCKET,  /* with the sockets, unless it says failed */
     TF_NOTICE_PASSED,  /* after it: the supervisor's own descriptors are closed */
+    TF_NOTICE_SIGNALLED,
     TF_NOTICE_SYSCTL,
     TF_NOTICE_HANDS,
     TF_NOTICE_STOPPED,

@@ -288,6 +288,44 @@ static void a_hang_is_proven_within_a_moment(void)
     CHECK_TEXT(found(patient), "");
 }
 
+#define HANGS                                                                                                \
+    "name: hang\ntimeout: 1m\nserver: \"{fixtures}/reply-good -p {port}\"\n"                                 \
+    "client: {run: \"{fixtures}/fetch-no-timeout -p {port}\", faults: [\"%in:drop\"]}\n"
+
+static void a_case_does_not_wait_for_a_proven_hang(void)
+{
+    struct it_child *run = it_tool(ARGV(
+        "run", it_file("hangs.yaml", HANGS "cases:\n- name: to the end\n- name: in a step\n"
+                                           "  steps: [wait: {exit: client}, signal: {client: TERM}]\n")));
+    CHECK_EXIT(run, 1);
+    CHECK_HAS(run->out, "it would have waited for ever, and was killed");
+    CHECK_HAS(run->out, "never: it was proven to wait for ever");
+    CHECK_HAS(run->out, "2 cases: 2 failed; 2 errors");
+}
+
+static void a_case_goes_on_where_somebody_may_end_a_proven_hang(void)
+{
+    struct it_child *run = it_tool(ARGV(
+        "run",
+        it_file(
+            "goes-on.yaml", HANGS
+            "allow: {proven-hang: its mistake, hung: likewise}\ncases:\n"
+            "- name: a later step\n"
+            "  steps:\n  - wait: {event: {program: client, call: '%out'}}\n  - pause: 500ms\n"
+            "  - signal: {client: TERM}\n"
+            "  expect: {client: {signal: TERM}}\n"
+            "- name: a process beside it\n"
+            "  client: {run: [/bin/sh, -c, '{fixtures}/fetch-no-timeout -p {port} & sleep 1; kill $!; "
+            "echo out']}\n"
+            "  expect: {client: {stdout: out}}\n"
+            "- name: another program\n"
+            "  programs:\n"
+            "    other: {run: '{fixtures}/fetch-good -p {port} -t 9000', faults: ['%in:delay=1s:when=1']}\n"
+            "  expect: {other: {after: 1s}, client: {after: 30s}}\n")));
+    CHECK_EXIT(run, 0);
+    CHECK_HAS(run->out, "3 cases: 3 ok");
+}
+
 static void a_known_finding_does_not_fail_and_a_new_one_does(void)
 {
     struct it_child *server;
@@ -317,4 +355,6 @@ IT_SUITE(judge, TEST(each_check_catches_its_fixture_at_the_line),
          TEST(each_check_leaves_the_good_fixture_alone),
          TEST(a_lasting_emfile_makes_redis_spin_and_not_nginx_nor_memcached),
          TEST(a_sanitizers_report_is_found_at_its_line), TEST(a_hang_is_proven_within_a_moment),
+         TEST(a_case_does_not_wait_for_a_proven_hang),
+         TEST(a_case_goes_on_where_somebody_may_end_a_proven_hang),
          TEST(a_known_finding_does_not_fail_and_a_new_one_does))
