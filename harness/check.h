@@ -22,7 +22,8 @@ extern const struct tf_check_info tf_check_info[TF_CHECKS];
 struct tf_spin {
     struct tf_event event; /* the first of them */
     uint64_t count, fired, from_ns, to_ns;
-    double cpu; /* share of one CPU, 0..1; < 0: not known */
+    double cpu;  /* share of one CPU, 0..1; < 0: not known */
+    double busy; /* the same and what it waited for one: what it would take alone */
 };
 
 /* A row of the kernel's table, when it was looked at last while the program ran. */

@@ -72,7 +72,7 @@ void tf_check_eagain_spin(const struct tf_evidence *evidence)
 {
     for (const struct tf_spin *spin = evidence->spin; spin < evidence->spin + evidence->spins; spin++)
         if (spin->event.error == EAGAIN && spin->fired == 0 && rate(spin) >= RATE &&
-            (spin->cpu < 0 || spin->cpu >= 0.1))
+            (spin->busy < 0 || spin->busy >= 0.1))
             say(evidence, TF_CHECK_eagain_spin, spin, ", without a wait in between");
 }
 
@@ -80,7 +80,7 @@ void tf_check_poll_spin(const struct tf_evidence *evidence)
 {
     for (const struct tf_spin *spin = evidence->spin; spin < evidence->spin + evidence->spins; spin++) {
         if (tf_event_class(&spin->event) != TF_CLASS_WAIT || rate(spin) < RATE ||
-            (spin->cpu >= 0 && spin->cpu < 0.1))
+            (spin->busy >= 0 && spin->busy < 0.1))
             continue;
         /* The call that fails in between is what goes round, and is told above. */
         bool told = false;

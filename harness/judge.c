@@ -44,10 +44,10 @@ static uint64_t clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static uint64_t cpu_of(void *data, uint32_t pid, uint32_t tid)
+static bool cpu_of(void *data, uint32_t pid, uint32_t tid, struct tf_cpu *cpu)
 {
     struct tf_judge *judge = data;
-    return judge->options.sandbox && !judge->ended ? tf_proc_cpu_ns(&judge->proc, pid, tid) : 0;
+    return judge->options.sandbox && !judge->ended && tf_proc_cpu(&judge->proc, pid, tid, cpu);
 }
 
 struct tf_judge *tf_judge_new(const struct tf_judge_options *options)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 ssize_t tf_proc_read(char *out, size_t size, const char *format, ...)
@@ -116,19 +117,32 @@ pid_t tf_proc_thread(struct tf_proc *proc, pid_t host, uint32_t tid)
     return search(directory, tid, 0);
 }
 
-uint64_t tf_proc_cpu_ns(struct tf_proc *proc, uint32_t pid, uint32_t tid)
+bool tf_proc_cpu(struct tf_proc *proc, uint32_t pid, uint32_t tid, struct tf_cpu *cpu)
 {
     char text[512];
-    unsigned long long user, system;
+    unsigned long long user, system, used, queued;
+    struct timespec now;
     pid_t host = tf_proc_host(proc, pid), thread = host ? tf_proc_thread(proc, host, tid) : 0;
-    if (!thread || tf_proc_read(text, sizeof text, "/proc/%d/task/%d/stat", host, thread) <= 0)
-        return 0;
+    if (!thread)
+        return false;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    *cpu = (struct tf_cpu){.at_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec};
+    /* "Scheduler Statistics" of the kernel's documents. */
+    if (tf_proc_read(text, sizeof text, "/proc/%d/task/%d/schedstat", host, thread) > 0 &&
+        sscanf(text, "%llu %llu", &used, &queued) == 2 && used) {
+        cpu->used_ns = used;
+        cpu->busy_ns = used + queued;
+        return true;
+    }
+    if (tf_proc_read(text, sizeof text, "/proc/%d/task/%d/stat", host, thread) <= 0)
+        return false;
     /* Fields 14 and 15, in clock ticks: proc(5). */
     const char *behind = strrchr(text, ')');
     if (!behind ||
-        sscanf(behind, ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu", &user, &system) != 2)
-        return 0;
-    return (user + system) * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
+        sscanf(behind, ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu", &user, &system) != 2)
+        return false;
+    cpu->used_ns = (user + system) * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
+    return true;
 }
 
 /* Of /proc/PID/stat, behind the name, which may hold anything: the state, the parent. */

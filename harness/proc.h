@@ -21,8 +21,16 @@ void tf_proc_init(struct tf_proc *proc, const struct tf_sandbox *sandbox);
 pid_t tf_proc_host(struct tf_proc *proc, uint32_t pid);
 /* The same for a thread of it. */
 pid_t tf_proc_thread(struct tf_proc *proc, pid_t host, uint32_t tid);
-/* CPU time of a thread, in ns; 0: not known. */
-uint64_t tf_proc_cpu_ns(struct tf_proc *proc, uint32_t pid, uint32_t tid);
+
+/* What a thread has had of the CPUs. */
+struct tf_cpu {
+    uint64_t at_ns; /* CLOCK_MONOTONIC */
+    uint64_t used_ns;
+    uint64_t busy_ns; /* used, or spent waiting for a CPU; 0: the kernel does not tell */
+};
+
+/* False: not known. */
+bool tf_proc_cpu(struct tf_proc *proc, uint32_t pid, uint32_t tid, struct tf_cpu *cpu);
 /* Is there such a process, not dead and waiting to be buried? */
 bool tf_proc_alive(struct tf_proc *proc, uint32_t pid);
 

@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { STREAKS = 1024, THREADS = 1024, GAINS = 4096, LOOK_AFTER = 64 };
 
 /* A call that took as long as this has waited; what took less may just have been
- * out of luck on a busy machine, unless it makes up most of the time. */
+ * out of luck on a busy machine: the kernel knows which (proc.h). Where it does not
+ * tell, it has waited if such calls make up most of the time. */
 #define WAITED_NS UINT64_C(250000000)
 #define MAYBE_WAITED_NS UINT64_C(1000000)
 #define LOOK_AGAIN_NS UINT64_C(200000000)
@@ -17,7 +17,8 @@ struct streak {
     struct tf_event first;
     uint64_t count, fired, last_ns, waits, gains; /* gains: of the thread, or on the socket */
     uint64_t waited_from_ns, waited_ns;
-    uint64_t cpu_from_ns, wall_from_ns, cpu_ns, wall_ns; /* looks at the thread's CPU time */
+    struct tf_cpu cpu_from, cpu; /* looks at what the thread has had of the CPUs */
+    uint64_t looked_ns;          /* the event at the last one; 0: there was none */
 };
 
 /* What a thread has done since the run's begin. */
@@ -34,11 +35,11 @@ struct tf_spins {
     struct thread thread[THREADS];
     struct tf_spin spin[TF_SPINS_MAX];
     size_t count;
-    uint64_t (*cpu)(void *data, uint32_t pid, uint32_t tid);
+    tf_spins_cpu *cpu;
     void *data;
 };
 
-struct tf_spins *tf_spins_new(uint64_t (*cpu)(void *data, uint32_t pid, uint32_t tid), void *data)
+struct tf_spins *tf_spins_new(tf_spins_cpu *cpu, void *data)
 {
     struct tf_spins *spins = calloc(1, sizeof *spins);
     if (spins) {
@@ -122,46 +123,35 @@ static bool repeats(const struct tf_event *event)
            ((class == TF_CLASS_OUT || class == TF_CLASS_ACCEPT) && event->error);
 }
 
-static uint64_t wall_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static void look_at_cpu(const struct tf_spins *spins, struct streak *streak)
 {
-    if (!spins->cpu || streak->count < LOOK_AFTER)
+    struct tf_cpu cpu;
+    if (!spins->cpu || streak->count % LOOK_AFTER ||
+        (streak->looked_ns && streak->last_ns < streak->looked_ns + LOOK_AGAIN_NS) ||
+        !spins->cpu(spins->data, streak->first.pid, streak->first.tid, &cpu))
         return;
-    if (streak->wall_from_ns && streak->count % LOOK_AFTER)
-        return;
-    uint64_t wall = wall_ns();
-    if (streak->wall_from_ns && wall < streak->wall_ns + LOOK_AGAIN_NS)
-        return;
-    uint64_t cpu = spins->cpu(spins->data, streak->first.pid, streak->first.tid);
-    if (!cpu)
-        return;
-    if (!streak->wall_from_ns) {
-        streak->wall_from_ns = wall;
-        streak->cpu_from_ns = cpu;
-    }
-    streak->wall_ns = wall;
-    streak->cpu_ns = cpu;
+    if (!streak->looked_ns)
+        streak->cpu_from = cpu;
+    streak->looked_ns = streak->last_ns;
+    streak->cpu = cpu;
 }
 
-static double share(const struct streak *streak)
+/* Of the time between the looks; < 0: not known. */
+static double share(const struct streak *streak, uint64_t from_ns, uint64_t to_ns)
 {
-    if (streak->wall_ns <= streak->wall_from_ns)
+    if (streak->cpu.at_ns <= streak->cpu_from.at_ns || !to_ns)
         return -1;
-    double share =
-        (double)(streak->cpu_ns - streak->cpu_from_ns) / (double)(streak->wall_ns - streak->wall_from_ns);
+    double share = (double)(to_ns - from_ns) / (double)(streak->cpu.at_ns - streak->cpu_from.at_ns);
     return share > 1 ? 1 : share;
 }
 
 static void end_streak(struct tf_spins *spins, struct streak *streak)
 {
     uint64_t span = streak->count ? streak->last_ns - streak->first.time_ns : 0;
-    bool long_enough = span >= TF_SPIN_LEAST_NS && streak->waited_ns < span / 4 * 3 &&
+    double cpu = share(streak, streak->cpu_from.used_ns, streak->cpu.used_ns);
+    double busy = share(streak, streak->cpu_from.busy_ns, streak->cpu.busy_ns);
+    bool waits = busy >= 0 ? busy < 0.25 : streak->waited_ns >= span / 4 * 3;
+    bool long_enough = span >= TF_SPIN_LEAST_NS && !waits &&
                        (double)streak->count * 1e9 >= (double)TF_SPIN_LEAST_PER_S * (double)span;
     if (long_enough) {
         struct tf_spin spin = {.event = streak->first,
@@ -169,7 +159,8 @@ static void end_streak(struct tf_spins *spins, struct streak *streak)
                                .fired = streak->fired,
                                .from_ns = streak->first.time_ns,
                                .to_ns = streak->last_ns,
-                               .cpu = share(streak)};
+                               .cpu = cpu,
+                               .busy = busy >= 0 ? busy : cpu};
         size_t at = 0;
         while (at < spins->count && !same(&spins->spin[at].event, &spin.event))
             at++;

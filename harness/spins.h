@@ -7,14 +7,18 @@
 #define TF_SPINS_H
 
 #include "check.h"
+#include "proc.h"
 
 enum { TF_SPINS_MAX = 64, TF_SPIN_LEAST_PER_S = 200 };
 #define TF_SPIN_LEAST_NS UINT64_C(900000000)
 
 struct tf_spins;
 
-/* `cpu` (may be NULL) gives the CPU time that a thread has used, in ns, or 0. */
-struct tf_spins *tf_spins_new(uint64_t (*cpu)(void *data, uint32_t pid, uint32_t tid), void *data);
+/* As tf_proc_cpu. */
+typedef bool tf_spins_cpu(void *data, uint32_t pid, uint32_t tid, struct tf_cpu *cpu);
+
+/* `cpu` may be NULL. */
+struct tf_spins *tf_spins_new(tf_spins_cpu *cpu, void *data);
 void tf_spins_event(struct tf_spins *spins, const struct tf_event *event);
 /* Closes what goes on, and gives all. Valid until the next event. */
 const struct tf_spin *tf_spins_all(struct tf_spins *spins, size_t *count);
