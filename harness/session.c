@@ -31,10 +31,10 @@ struct tf_session {
     uv_poll_t signals;
     sigset_t old_mask;
     int signal_fd;
-    struct tf_judge *judge; /* NULL: not wanted */
-    size_t found;           /* how many findings were told */
-    bool running, for_over;
-    struct tf_error failure; /* of the file of events: told at the end */
+    struct tf_judge *judge;        /* NULL: not wanted */
+    size_t found;                  /* how many findings were told */
+    bool running, for_over, asked; /* asked: by a signal, to end */
+    struct tf_error failure;       /* of the file of events: told at the end */
     bool failed;
 };
 
@@ -150,7 +150,10 @@ static void on_signal(uv_poll_t *poll, int status, int events)
     struct tf_session *session = poll->data;
     struct signalfd_siginfo info;
     while (read(session->signal_fd, &info, sizeof info) == sizeof info) {
-        before_end(session);
+        if (info.ssi_signo != SIGUSR1 && info.ssi_signo != SIGUSR2) {
+            before_end(session);
+            session->asked = true;
+        }
         if (info.ssi_code != SI_KERNEL)
             tf_program_signal(session->program, (int)info.ssi_signo, NULL);
     }
@@ -267,8 +270,8 @@ int tf_session_run(struct tf_session *session, struct tf_session_result *result,
     if (!status && session->judge) {
         struct tf_judge_end end = {.result = &result->program,
                                    .pid = pid,
-                                   .stopped = result->ended_by_for || result->program.stopped ||
-                                              result->program.deadline};
+                                   .stopped = result->ended_by_for || session->asked ||
+                                              result->program.stopped || result->program.deadline};
         if (tf_judge_finish(session->judge, &end))
             status = tf_error_set(error, "out of memory: findings are missing");
     }

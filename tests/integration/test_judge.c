@@ -7,6 +7,7 @@
 
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -140,15 +141,18 @@ static struct it_child *try(const struct judged *row, const char *fixture, bool 
     const char *quiet = "exec \"$@\" 2>/dev/null"; /* messages at machine speed fill what is kept */
     const char *const *argv =
         strcmp(row->check, "accept-spin") == 0
-            ? ARGV(it_built("tcpfault"), "inject", "--allow-unfired", "--check", "--for", row->lasting,
-                   row->rule, "--", "/bin/sh", "-c", quiet, fixture, program, "-p", number)
-        : *row->lasting ? ARGV(it_built("tcpfault"), "inject", "--allow-unfired", "--check", "--for",
-                               row->lasting, row->rule, "--", program, "-p", number)
+            ? ARGV(it_built("tcpfault"), "inject", "--allow-unfired", "--check", "--for", "15s", row->rule,
+                   "--", "/bin/sh", "-c", quiet, fixture, program, "-p", number)
+        : *row->lasting ? ARGV(it_built("tcpfault"), "inject", "--allow-unfired", "--check", "--for", "15s",
+                               row->rule, "--", program, "-p", number)
                         : ARGV(it_built("tcpfault"), "inject", "--allow-unfired", "--check", row->rule, "--",
                                program, "-p", number, "-t", "1500");
     struct it_child *child = it_start(&(struct it_command){.argv = argv});
-    if (*row->lasting && it_listens(child, port))
+    if (*row->lasting && it_listens(child, port)) {
         meet(row->peer, port);
+        it_attend(child, atof(row->lasting));
+        kill(child->pid, SIGTERM);
+    }
     return it_finish(child);
 }
 
