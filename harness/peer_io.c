@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SLOWLY = 512, MS = 1000000 };
+enum { SLOWLY = 1024, MS = 1000000 };
 
 int tf_peer_wait(int fd, short events, uint64_t ns, struct tf_error *error)
 {
