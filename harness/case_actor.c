@@ -92,12 +92,6 @@ bool tf_running_alive(const struct tf_running *running)
     return running->program != NULL && !running->ended;
 }
 
-bool tf_running_hangs(const struct tf_running *running)
-{
-    return tf_running_alive(running) && running->judge != NULL &&
-           tf_judge_ends_never(running->judge, running->collect, tf_program_pid(running->program));
-}
-
 struct group {
     struct tf_running *const *list;
     size_t count;

@@ -9,6 +9,7 @@
 #include "judge.h"
 #include "launch.h"
 #include "lifecycle.h"
+#include "standstill.h"
 
 #include <stdio.h>
 #include <uv.h>
@@ -70,7 +71,10 @@ struct tf_case_run {
     struct tf_spares {
         int fds[TF_SOCKETS_MAX];
         size_t count;
-    } spares[2];  /* sockets for them, not used yet: IPv4, IPv6 */
+    } spares[2]; /* sockets for them, not used yet: IPv4, IPv6 */
+    struct tf_standstill still;
+    struct tf_standstill_part parts[TF_SCENARIO_PROGRAMS]; /* by program */
+    struct tf_proc proc;
     bool over;    /* nothing more is to be done: it failed, or the deadline passed */
     FILE *events; /* events.jsonl; NULL once it is full */
     uint64_t events_bytes;
@@ -108,8 +112,6 @@ void tf_running_judge(struct tf_running *running);
 /* Starts it and waits until it is ready. Where that fails the case is over. */
 void tf_running_start(struct tf_running *running);
 bool tf_running_alive(const struct tf_running *running);
-/* It runs, and it is proven that it would for ever. */
-bool tf_running_hangs(const struct tf_running *running);
 /* Asks it to end, and after the grace ends it; waits for that. */
 void tf_running_stop(struct tf_case_run *run, struct tf_running *const *list, size_t count);
 void tf_running_finish(struct tf_running *running); /* after the sandbox's end: fills seen */
@@ -133,6 +135,15 @@ void tf_case_show(struct tf_case_run *run);
 void tf_case_transitions(struct tf_case_run *run);
 /* Does one of its processes listen? */
 bool tf_running_listens(struct tf_running *running);
+
+/* ---- case_hang.c ---- */
+
+/* Has it ended, or is it proven that it never will? To be asked again and again. */
+bool tf_running_through(const struct tf_running *running);
+/* The same of all programs: they wait for each other. */
+bool tf_case_still(struct tf_case_run *run);
+/* Makes that a finding on this one. */
+void tf_running_tell_still(struct tf_running *running);
 
 /* ---- case_held.c, case_fill.c: real sockets of the tool's own in the sandbox ---- */
 

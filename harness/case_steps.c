@@ -62,12 +62,6 @@ static bool state_gone(struct tf_case_run *run, const void *pattern)
     return !state_holds(run, pattern);
 }
 
-/* Has it ended, or will it never? */
-static bool is_through(const struct tf_running *running)
-{
-    return !tf_running_alive(running) || tf_running_hangs(running);
-}
-
 static bool all_ended(struct tf_case_run *run, const struct tf_wait *wait)
 {
     for (uint32_t i = 0; i < wait->exit_count; i++)
@@ -80,8 +74,8 @@ static bool all_through(struct tf_case_run *run, const void *data)
 {
     const struct tf_wait *wait = data;
     for (uint32_t i = 0; i < wait->exit_count; i++)
-        if (!is_through(find(run, wait->exit[i])))
-            return false;
+        if (!tf_running_through(find(run, wait->exit[i])))
+            return tf_case_still(run);
     return true;
 }
 
@@ -119,6 +113,13 @@ static bool happened(struct tf_case_run *run, const void *data)
     return tf_range_holds(wait->event->count, (int64_t)tf_running_watched(running, wait->event));
 }
 
+/* It does not end, and that is proven: of it alone, or of all together. */
+static void tell_hang(struct tf_running *running)
+{
+    if (tf_running_alive(running) && !tf_running_through(running))
+        tf_running_tell_still(running);
+}
+
 /* ---- steps ---- */
 
 static uint64_t limit(const struct tf_case_run *run, uint64_t within_ns)
@@ -140,6 +141,8 @@ static void do_wait(struct tf_case_run *run, const struct tf_step *step)
                        : wait->gone != NULL ? (const void *)wait->gone
                                             : (const void *)wait;
     bool held = tf_case_until(run, holds, data, limit(run, wait->within_ns));
+    for (uint32_t i = 0; held && i < wait->exit_count; i++)
+        tell_hang(find(run, wait->exit[i]));
     if (held && wait->exit_count > 0 && !all_ended(run, wait))
         tf_case_fail(run, false, "", "step", step->text, "never: it was proven to wait for ever");
     else if (!held)
@@ -281,8 +284,8 @@ static bool clients_through(struct tf_case_run *run, const void *data)
 {
     (void)data;
     for (uint32_t i = 0; i < run->one->actors; i++)
-        if (is_waited_for(run, i) && !is_through(&run->running[i]))
-            return false;
+        if (is_waited_for(run, i) && !tf_running_through(&run->running[i]))
+            return tf_case_still(run);
     return true;
 }
 
@@ -309,6 +312,8 @@ void tf_case_steps(struct tf_case_run *run)
         running->seen.alive = runs || running->seen.stopping; /* a step may have stopped it */
         running->seen.hung = !run->over && runs && is_waited_for(run, i);
         running->seen.proven = running->seen.hung && in_time;
+        if (running->seen.proven)
+            tell_hang(running);
     }
     if (in_time && !run->over)
         stop_the_rest(run);

@@ -5,7 +5,6 @@
 #include "show.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,13 +25,9 @@ enum { SOCKETS = 4096, THREADS = 256 };
 /* What events told of a socket. By hash of the cookie; a newer one takes the place. */
 struct known {
     uint64_t cookie;
-    uint16_t silent; /* nothing arrives any more, by this rule, from 1 */
-    bool bounded;    /* SO_RCVTIMEO, SO_KEEPALIVE, TCP_USER_TIMEOUT */
-};
-
-struct rows {
-    struct tf_net_socket *row;
-    size_t count, room;
+    uint16_t silent;    /* nothing arrives any more, by this rule, from 1 */
+    bool bounded;       /* SO_RCVTIMEO, SO_KEEPALIVE, TCP_USER_TIMEOUT */
+    bool sends_bounded; /* SO_SNDTIMEO */
 };
 
 struct tf_hang {
@@ -104,24 +99,34 @@ void tf_hang_event(struct tf_hang *hang, enum tf_collect_what what, const struct
     if (sets(event, SOL_SOCKET, SO_RCVTIMEO_OLD) || sets(event, SOL_SOCKET, SO_RCVTIMEO_NEW) ||
         sets(event, SOL_SOCKET, SO_KEEPALIVE) || sets(event, IPPROTO_TCP, TCP_USER_TIMEOUT))
         of(hang, event->cookie)->bounded = true;
+    if (sets(event, SOL_SOCKET, SO_SNDTIMEO_OLD) || sets(event, SOL_SOCKET, SO_SNDTIMEO_NEW))
+        of(hang, event->cookie)->sends_bounded = true;
+}
+
+static bool inherits(const struct tf_net_socket *one, const struct tf_net_socket *listener)
+{
+    return listener->state == TCP_LISTEN && listener->local.port == one->local.port;
+}
+
+bool tf_hang_bounded(struct tf_hang *hang, const struct tf_net_rows *rows, const struct tf_net_socket *row,
+                     bool sends)
+{
+    const struct known *known = of(hang, row->cookie);
+    bool bounded = known->bounded || (sends && known->sends_bounded);
+    for (size_t i = 0; !bounded && i < rows->count; i++)
+        if (inherits(row, &rows->row[i])) {
+            known = of(hang, rows->row[i].cookie);
+            bounded = known->bounded || (sends && known->sends_bounded);
+        }
+    return bounded;
+}
+
+uint64_t tf_hang_last_ns(const struct tf_hang *hang)
+{
+    return hang->last_ns;
 }
 
 /* ---- can anything still arrive? ---- */
-
-static bool take_row(const struct tf_net_socket *socket, void *data)
-{
-    struct rows *rows = data;
-    if (rows->count == rows->room) {
-        size_t room = rows->room ? 2 * rows->room : 256;
-        struct tf_net_socket *grown = realloc(rows->row, room * sizeof *grown);
-        if (!grown)
-            return false;
-        rows->row = grown;
-        rows->room = room;
-    }
-    rows->row[rows->count++] = *socket;
-    return true;
-}
 
 static bool same_end(const struct tf_endpoint *a, const struct tf_endpoint *b)
 {
@@ -136,7 +141,7 @@ static bool on_loopback(const struct tf_endpoint *end)
 
 /* The peer's socket is of this machine, and is no more: whoever had it went without
  * a word. */
-static bool peer_gone(const struct rows *rows, const struct tf_net_socket *socket)
+static bool peer_gone(const struct tf_net_rows *rows, const struct tf_net_socket *socket)
 {
     if (!on_loopback(&socket->peer) || !on_loopback(&socket->local))
         return false;
@@ -146,26 +151,11 @@ static bool peer_gone(const struct rows *rows, const struct tf_net_socket *socke
     return true;
 }
 
-static const struct tf_net_socket *row_of(const struct rows *rows, pid_t pid, int fd)
-{
-    char path[64], target[64];
-    unsigned long long inode;
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, fd);
-    ssize_t length = readlink(path, target, sizeof target - 1);
-    target[length > 0 ? length : 0] = 0;
-    if (sscanf(target, "socket:[%llu]", &inode) != 1)
-        return NULL;
-    for (size_t i = 0; i < rows->count; i++)
-        if (rows->row[i].inode == inode)
-            return &rows->row[i];
-    return NULL;
-}
-
 /* Will nothing arrive on this descriptor for all time? */
-static bool silent(struct tf_hang *hang, const struct rows *rows, pid_t pid, int fd,
+static bool silent(struct tf_hang *hang, const struct tf_net_rows *rows, pid_t pid, int fd,
                    const struct tf_event *pending, const struct tf_plan *plan, const char **why)
 {
-    const struct tf_net_socket *row = row_of(rows, pid, fd);
+    const struct tf_net_socket *row = tf_wait_row(rows, pid, fd);
     if (!row)
         return false;
     const struct known *known = of(hang, row->cookie);
@@ -173,8 +163,8 @@ static bool silent(struct tf_hang *hang, const struct rows *rows, pid_t pid, int
                     pending->effects & 1U << TF_EFFECT_drop && pending->rule <= plan->rules &&
                     tf_call_info[pending->call].class == TF_CLASS_IN;
     unsigned rule = dropping ? pending->rule : known->silent;
-    if (known->bounded || rule > plan->rules || (rule && plan->rule[rule - 1].drop_ns) ||
-        (row->send_queue && hang->kernel_gives_up))
+    if (tf_hang_bounded(hang, rows, row, false) || rule > plan->rules ||
+        (rule && plan->rule[rule - 1].drop_ns) || (row->send_queue && hang->kernel_gives_up))
         return false;
     /* What a drop has struck stays silent, whatever the kernel's queue holds. Where the
      * acknowledgement of what was sent is lost, too, the kernel gives up after a quarter
@@ -191,35 +181,6 @@ static bool silent(struct tf_hang *hang, const struct rows *rows, pid_t pid, int
 
 /* ---- who waits ---- */
 
-static const struct tf_event *pending_of(struct tf_collect *collect, pid_t tid, bool own,
-                                         struct tf_proc *proc, pid_t host)
-{
-    const struct tf_event *event;
-    for (size_t i = 0; (event = tf_collect_unfinished(collect, i)); i++)
-        if ((own && event->tid == (uint32_t)tid) || (!own && tf_proc_thread(proc, host, event->tid) == tid))
-            return event;
-    return NULL;
-}
-
-/* Timers of its own, or a handler of SIGALRM, whose timers do not show. */
-static bool has_timer(pid_t pid)
-{
-    char text[4096];
-    if (tf_proc_read(text, sizeof text, "/proc/%d/timers", pid) > 0)
-        return true;
-    if (tf_proc_read(text, sizeof text, "/proc/%d/status", pid) <= 0)
-        return true;
-    const char *caught = strstr(text, "\nSigCgt:");
-    return !caught || strtoull(caught + 8, NULL, 16) & 1U << (SIGALRM - 1);
-}
-
-static bool is_shims(pid_t pid, pid_t tid)
-{
-    char name[32];
-    return tf_proc_read(name, sizeof name, "/proc/%d/task/%d/comm", pid, tid) > 0 &&
-           !strcmp(name, "tcpfault\n");
-}
-
 struct verdict {
     struct tf_event event;
     const char *why;
@@ -231,24 +192,24 @@ struct verdict {
 
 /* Every thread waits for ever; `tcp`: and those that wait for TCP in vain. */
 static bool all_blocked(struct tf_hang *hang, struct tf_collect *collect, struct tf_proc *proc, pid_t pid,
-                        const struct rows *rows, struct verdict *verdict)
+                        const struct tf_net_rows *rows, struct verdict *verdict)
 {
     char path[48];
     const struct tf_plan *plan = &tf_collect_segment(collect)->plan;
     snprintf(path, sizeof path, "/proc/%d/task", pid);
-    DIR *tasks = has_timer(pid) ? NULL : opendir(path);
+    DIR *tasks = tf_wait_timer(pid) ? NULL : opendir(path);
     bool blocked = tasks != NULL;
     for (struct dirent *entry; blocked && (entry = readdir(tasks));) {
         struct tf_wait wait;
         pid_t tid = atoi(entry->d_name);
-        if (tid <= 0 || is_shims(pid, tid))
+        if (tid <= 0 || tf_wait_of_shim(pid, tid))
             continue;
         tf_wait_look(pid, tid, &wait);
-        blocked = wait.kind != TF_WAIT_HOPE;
+        blocked = wait.kind != TF_WAIT_HOPE && !wait.beyond_input;
         if (!rows) { /* an ancestor: whatever it waits for */
             continue;
         }
-        const struct tf_event *pending = pending_of(collect, tid, proc->inside, proc, pid);
+        const struct tf_event *pending = tf_wait_pending(collect, proc, pid, tid);
         if (wait.kind == TF_WAIT_SHIM && pending && tf_call_info[pending->call].class == TF_CLASS_IN) {
             wait.kind = TF_WAIT_INPUT;
             wait.fd[wait.fds++] = pending->fd;
@@ -284,14 +245,14 @@ static bool abandoned(struct tf_hang *hang, struct tf_collect *collect, struct t
 static bool prove(struct tf_hang *hang, struct tf_collect *collect, const struct tf_sandbox *sandbox,
                   struct tf_proc *proc, struct verdict *verdict)
 {
-    struct rows rows = {0};
+    struct tf_net_rows rows = {0};
     struct tf_error error;
     bool proven = false, looked = false;
     const struct tf_event *event;
     for (size_t i = 0; !proven && (event = tf_collect_unfinished(collect, i)); i++) {
         pid_t pid = tf_proc_host(proc, event->pid);
         *verdict = (struct verdict){.pid = pid};
-        if (!pid || (!looked && tf_net_sockets(sandbox, 0, take_row, &rows, &error)))
+        if (!pid || (!looked && tf_net_rows(sandbox, 0, &rows, &error)))
             break;
         looked = true;
         proven = all_blocked(hang, collect, proc, pid, &rows, verdict) && verdict->waiting &&

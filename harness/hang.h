@@ -35,6 +35,13 @@ bool tf_hang_proven(struct tf_hang *hang, struct tf_event *event, char *message,
 bool tf_hang_ends_never(struct tf_hang *hang, struct tf_collect *collect, const struct tf_sandbox *sandbox,
                         struct tf_proc *proc, pid_t first);
 
+/* Has a wait for this socket a limit, of its own or of the listener that it may come
+ * from? `sends`: a wait until it takes more. */
+bool tf_hang_bounded(struct tf_hang *hang, const struct tf_net_rows *rows, const struct tf_net_socket *row,
+                     bool sends);
+/* When something has happened last: CLOCK_MONOTONIC. */
+uint64_t tf_hang_last_ns(const struct tf_hang *hang);
+
 void tf_hang_free(struct tf_hang *hang); /* NULL is fine */
 
 #endif

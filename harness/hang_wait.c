@@ -1,7 +1,5 @@
 #include "hang_wait.h"
 
-#include "proc.h"
-
 #include <linux/futex.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,6 +9,7 @@
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 static bool memory(pid_t pid, uint64_t address, void *out, size_t size)
 {
@@ -36,8 +35,9 @@ static bool polled(pid_t pid, uint64_t address, uint64_t count, struct tf_wait *
     for (uint64_t i = 0; i < count; i++) {
         if (all[i].fd < 0)
             continue;
-        if (!(all[i].events & POLLIN) || !add(wait, all[i].fd))
+        if (!(all[i].events & (POLLIN | POLLOUT)) || !add(wait, all[i].fd))
             return false;
+        wait->beyond_input |= !(all[i].events & POLLIN);
     }
     return wait->fds > 0;
 }
@@ -67,8 +67,10 @@ static bool watched(pid_t pid, int epoll, struct tf_wait *wait)
     for (const char *line = text; (line = strstr(line, "tfd:")); line++) {
         int fd;
         unsigned events;
-        if (sscanf(line, "tfd: %d events: %x", &fd, &events) != 2 || !(events & EPOLLIN) || !add(wait, fd))
+        if (sscanf(line, "tfd: %d events: %x", &fd, &events) != 2 || !(events & (EPOLLIN | EPOLLOUT)) ||
+            !add(wait, fd))
             return false;
+        wait->beyond_input |= !(events & EPOLLIN);
     }
     return wait->fds > 0;
 }
@@ -81,7 +83,17 @@ static enum tf_wait_kind look_closer(pid_t pid, long number, const uint64_t *arg
     case SYS_recvmsg:
     case SYS_read:
     case SYS_readv:
-        input = add(wait, (int)arg[0]);
+        input = wait->directly = add(wait, (int)arg[0]);
+        break;
+    case SYS_sendto:
+    case SYS_sendmsg:
+    case SYS_write:
+    case SYS_writev:
+        input = wait->beyond_input = wait->directly = add(wait, (int)arg[0]);
+        break;
+    case SYS_accept:
+    case SYS_accept4:
+        input = wait->beyond_input = wait->directly = add(wait, (int)arg[0]);
         break;
 #ifdef SYS_poll
     case SYS_poll:
@@ -141,4 +153,46 @@ void tf_wait_look(pid_t pid, pid_t tid, struct tf_wait *wait)
         tf_proc_read(stat, sizeof stat, "/proc/%d/task/%d/stat", pid, tid) > 0 ? strrchr(stat, ')') : NULL;
     if (behind && behind[1] && behind[2] == 'S')
         wait->kind = look_closer(pid, number, arg, wait);
+}
+
+const struct tf_event *tf_wait_pending(struct tf_collect *collect, struct tf_proc *proc, pid_t pid, pid_t tid)
+{
+    const struct tf_event *event;
+    for (size_t i = 0; (event = tf_collect_unfinished(collect, i)); i++)
+        if (proc->inside ? event->tid == (uint32_t)tid : tf_proc_thread(proc, pid, event->tid) == tid)
+            return event;
+    return NULL;
+}
+
+bool tf_wait_timer(pid_t pid)
+{
+    char text[4096];
+    if (tf_proc_read(text, sizeof text, "/proc/%d/timers", pid) > 0)
+        return true;
+    if (tf_proc_read(text, sizeof text, "/proc/%d/status", pid) <= 0)
+        return true;
+    const char *caught = strstr(text, "\nSigCgt:");
+    return !caught || strtoull(caught + 8, NULL, 16) & 1U << (SIGALRM - 1);
+}
+
+bool tf_wait_of_shim(pid_t pid, pid_t tid)
+{
+    char name[32];
+    return tf_proc_read(name, sizeof name, "/proc/%d/task/%d/comm", pid, tid) > 0 &&
+           !strcmp(name, "tcpfault\n");
+}
+
+const struct tf_net_socket *tf_wait_row(const struct tf_net_rows *rows, pid_t pid, int fd)
+{
+    char path[64], target[64];
+    unsigned long long inode;
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, fd);
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    target[length > 0 ? length : 0] = 0;
+    if (sscanf(target, "socket:[%llu]", &inode) != 1)
+        return NULL;
+    for (size_t i = 0; i < rows->count; i++)
+        if (rows->row[i].inode == inode)
+            return &rows->row[i];
+    return NULL;
 }

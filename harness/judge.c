@@ -169,22 +169,26 @@ static void look_at_table(struct tf_judge *judge)
     judge->kernel_ns = clock_ns();
 }
 
-static void tell_hang(struct tf_judge *judge)
+void tf_judge_hangs(struct tf_judge *judge, const struct tf_event *event, const char *message)
 {
-    struct tf_event event;
-    char message[512];
-    if (!tf_hang_proven(judge->hang, &event, message, sizeof message))
-        return;
-    tf_findings_add(&judge->findings, TF_CHECK_proven_hang, &event, NULL, NULL, judge->log.event,
+    tf_findings_add(&judge->findings, TF_CHECK_proven_hang, event, NULL, NULL, judge->log.event,
                     judge->log.count, message);
+}
+
+struct tf_hang *tf_judge_hang(const struct tf_judge *judge)
+{
+    return judge->hang;
 }
 
 void tf_judge_tick(struct tf_judge *judge, struct tf_collect *collect)
 {
+    struct tf_event event;
+    char message[512];
     if (!judge->options.sandbox || judge->ended)
         return;
     tf_hang_look(judge->hang, collect, judge->options.sandbox, &judge->proc);
-    tell_hang(judge);
+    if (tf_hang_proven(judge->hang, &event, message, sizeof message))
+        tf_judge_hangs(judge, &event, message);
     if (clock_ns() >= judge->kernel_ns + TABLE_NS)
         look_at_table(judge);
 }

@@ -19,6 +19,7 @@
 #include "launch.h"
 #include "lifecycle.h"
 
+struct tf_hang;
 struct tf_judge;
 struct tf_known;
 
@@ -60,6 +61,11 @@ void tf_judge_outlived(struct tf_judge *judge);
 /* Is it proven that the program, whose first process is `first` (as the host numbers
  * it), never ends by itself? Also where that is excused. To be asked again. */
 bool tf_judge_ends_never(struct tf_judge *judge, struct tf_collect *collect, pid_t first);
+
+/* For standstill.h, which proves hangs of several programs; and what it has proven:
+ * the call that waits, and a sentence. */
+struct tf_hang *tf_judge_hang(const struct tf_judge *judge);
+void tf_judge_hangs(struct tf_judge *judge, const struct tf_event *event, const char *message);
 
 /* What has been found by now: a proven hang, before the end. Valid until the next
  * call. */

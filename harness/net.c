@@ -90,6 +90,7 @@ static int on_message(const struct nlmsghdr *header, void *data)
         .receive_queue = message->idiag_rqueue,
         .send_queue = message->idiag_wqueue,
         .inode = message->idiag_inode,
+        .timer = message->idiag_timer,
         .cookie = (uint64_t)message->id.idiag_cookie[1] << 32 | message->id.idiag_cookie[0]};
     offer(data, &socket);
     return MNL_CB_OK;
@@ -170,7 +171,8 @@ static void parse_line(const char *line, int family, struct query *query)
                                    .peer = endpoint(family, words[1], (uint16_t)peer_port),
                                    .receive_queue = receive_queue,
                                    .send_queue = send_queue,
-                                   .inode = inode};
+                                   .inode = inode,
+                                   .timer = TF_TIMER_UNKNOWN};
     offer(query, &socket);
 }
 
@@ -195,16 +197,9 @@ static int by_proc(const struct tf_sandbox *sandbox, struct query *query)
     return opened ? 0 : -1;
 }
 
-/* A dump that the table's changes interrupted is made again, so rows are gathered
- * first and offered once. */
-struct rows {
-    struct tf_net_socket *row;
-    size_t count, room;
-};
-
 static bool gather(const struct tf_net_socket *socket, void *data)
 {
-    struct rows *rows = data;
+    struct tf_net_rows *rows = data;
     if (rows->count == rows->room) {
         size_t room = rows->room ? 2 * rows->room : 64;
         struct tf_net_socket *row = realloc(rows->row, room * sizeof *row);
@@ -217,28 +212,37 @@ static bool gather(const struct tf_net_socket *socket, void *data)
     return true;
 }
 
-int tf_net_sockets(const struct tf_sandbox *sandbox, uint16_t port,
-                   bool (*each)(const struct tf_net_socket *socket, void *data), void *data,
-                   struct tf_error *error)
+int tf_net_rows(const struct tf_sandbox *sandbox, uint16_t port, struct tf_net_rows *rows,
+                struct tf_error *error)
 {
-    struct rows rows = {0};
     int result = -1;
+    *rows = (struct tf_net_rows){0};
+    /* A dump that the table's changes interrupted is made again. */
     for (int attempt = 0; attempt < ATTEMPTS && result; attempt++) {
-        struct query query = {.port = port, .each = gather, .data = &rows};
-        rows.count = 0;
+        struct query query = {.port = port, .each = gather, .data = rows};
+        rows->count = 0;
         result = by_netlink(sandbox, &query);
         if (result && errno != EINTR)
             break;
     }
     if (result) {
-        struct query query = {.port = port, .each = gather, .data = &rows};
-        rows.count = 0;
+        struct query query = {.port = port, .each = gather, .data = rows};
+        rows->count = 0;
         result = by_proc(sandbox, &query);
     }
+    return result ? tf_error_errno(error, errno, "reading the table of TCP sockets") : 0;
+}
+
+int tf_net_sockets(const struct tf_sandbox *sandbox, uint16_t port,
+                   bool (*each)(const struct tf_net_socket *socket, void *data), void *data,
+                   struct tf_error *error)
+{
+    struct tf_net_rows rows;
+    int result = tf_net_rows(sandbox, port, &rows, error);
     for (size_t i = 0; !result && i < rows.count && each(&rows.row[i], data); i++)
         ;
     free(rows.row);
-    return result ? tf_error_errno(error, errno, "reading the table of TCP sockets") : 0;
+    return result;
 }
 
 struct listener {

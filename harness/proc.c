@@ -145,37 +145,30 @@ bool tf_proc_cpu(struct tf_proc *proc, uint32_t pid, uint32_t tid, struct tf_cpu
     return true;
 }
 
-/* Of /proc/PID/stat, behind the name, which may hold anything: the state, the parent. */
-static char state_of(pid_t pid, pid_t *parent)
+pid_t tf_proc_parent(pid_t pid)
 {
     char text[512], state;
+    pid_t parent;
     if (tf_proc_read(text, sizeof text, "/proc/%d/stat", pid) <= 0)
         return 0;
-    const char *behind = strrchr(text, ')');
-    return behind && sscanf(behind, ") %c %d", &state, parent) == 2 ? state : 0;
+    const char *behind = strrchr(text, ')'); /* the name may hold anything */
+    return behind && sscanf(behind, ") %c %d", &state, &parent) == 2 && state != 'Z' && state != 'X' ? parent
+                                                                                                     : 0;
 }
 
 bool tf_proc_alive(struct tf_proc *proc, uint32_t pid)
 {
-    pid_t host = tf_proc_host(proc, pid), parent;
-    char state = host ? state_of(host, &parent) : 0;
-    return state && state != 'Z' && state != 'X';
-}
-
-pid_t tf_proc_parent(pid_t pid)
-{
-    pid_t parent;
-    return state_of(pid, &parent) ? parent : 0;
+    pid_t host = tf_proc_host(proc, pid);
+    return host && tf_proc_parent(host) > 0;
 }
 
 pid_t tf_proc_child(pid_t pid)
 {
     DIR *all = opendir("/proc");
-    pid_t found = 0, parent;
+    pid_t found = 0;
     for (struct dirent *entry; found >= 0 && all && (entry = readdir(all));) {
         pid_t one = atoi(entry->d_name);
-        char state = one > 0 ? state_of(one, &parent) : 0;
-        if (state && state != 'Z' && state != 'X' && parent == pid)
+        if (one > 0 && tf_proc_parent(one) == pid)
             found = found ? -1 : one;
     }
     if (all)

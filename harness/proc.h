@@ -34,7 +34,7 @@ bool tf_proc_cpu(struct tf_proc *proc, uint32_t pid, uint32_t tid, struct tf_cpu
 /* Is there such a process, not dead and waiting to be buried? */
 bool tf_proc_alive(struct tf_proc *proc, uint32_t pid);
 
-/* Its parent, both as the host numbers them; 0: not there. */
+/* Its parent, both as the host numbers them; 0: it is not there, or dead. */
 pid_t tf_proc_parent(pid_t pid);
 /* Its only child; 0: none; -1: several. Dead ones don't count. */
 pid_t tf_proc_child(pid_t pid);

@@ -95,6 +95,17 @@ struct tf_net_socket {
     uint32_t receive_queue, send_queue; /* bytes; of a listener: waiting connections, backlog */
     uint64_t inode;                     /* 0: no descriptor holds it (TIME_WAIT, orphans) */
     uint64_t cookie;                    /* SO_COOKIE; 0 where it was read from /proc */
+    uint8_t timer;                      /* that runs: enum tf_net_timer */
+};
+
+/* inet_diag's numbers; /proc/net/tcp's are others, and are not read. */
+enum tf_net_timer {
+    TF_TIMER_NONE,
+    TF_TIMER_RETRANSMIT,
+    TF_TIMER_KEEPALIVE, /* or the end of a SYN_RECV or FIN_WAIT2 */
+    TF_TIMER_TIME_WAIT,
+    TF_TIMER_PROBE, /* of a peer whose window is closed */
+    TF_TIMER_UNKNOWN = 255,
 };
 
 /* "TIME_WAIT", "LISTEN", ...; NULL for what is no state. And back: 0. */
@@ -108,6 +119,14 @@ unsigned int tf_net_state_number(const char *name);
 int tf_net_sockets(const struct tf_sandbox *sandbox, uint16_t port,
                    bool (*each)(const struct tf_net_socket *socket, void *data), void *data,
                    struct tf_error *error);
+
+/* The same rows in an array, to be freed by the caller, also after -1. */
+struct tf_net_rows {
+    struct tf_net_socket *row;
+    size_t count, room;
+};
+int tf_net_rows(const struct tf_sandbox *sandbox, uint16_t port, struct tf_net_rows *rows,
+                struct tf_error *error);
 
 /* Does any socket listen on this port there? 1, 0, or -1. */
 int tf_net_listening(const struct tf_sandbox *sandbox, uint16_t port, struct tf_error *error);
