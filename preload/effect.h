@@ -21,6 +21,9 @@ long tf_effect_bytes(struct tf_call *call); /* short, corrupt, and the clamp bef
 bool tf_effect_delay(struct tf_call *call, long *result);
 bool tf_effect_signal(struct tf_call *call, long *result);
 
+/* Could any signal end the call with EINTR as the program's handlers are now? */
+bool tf_can_be_interrupted(const struct tf_call *call);
+
 /* The call itself, as holds (hold.h) let it: waits do not see what is held. */
 long tf_go(struct tf_call *call);
 

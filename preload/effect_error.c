@@ -23,6 +23,8 @@ static enum tf_reason impossible(const struct tf_call *call)
         return TF_REASON_already_gone; /* EISCONN */
     if (error == EINTR && may_block && call->nonblocking)
         return TF_REASON_eintr_nonblocking;
+    if (error == EINTR && (may_block || class == TF_CLASS_WAIT) && !tf_can_be_interrupted(call))
+        return TF_REASON_no_handler;
     if (error == EAGAIN && (io || class == TF_CLASS_ACCEPT) && !call->nonblocking &&
         tf_socket_timeout_ns(call->fd, timeout) == 0)
         return TF_REASON_eagain_blocking;

@@ -83,20 +83,46 @@ static bool would_wait(const struct tf_call *call)
     return tf_sys(SYS_ppoll, &ready, 1, &none, 0, sizeof(uint64_t)) == 0;
 }
 
+/* With a timeout of its own a call is not restarted. */
+static bool has_timeout(const struct tf_call *call)
+{
+    bool sends = tf_call_info[call->id].class == TF_CLASS_OUT || call->id == TF_connect;
+    return tf_socket_timeout_ns(call->fd, sends ? SO_SNDTIMEO : SO_RCVTIMEO) != 0;
+}
+
+static bool is_handled(const struct sigaction *action)
+{
+    return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
+}
+
+/* SIGSTOP and SIGCONT interrupt without a handler what Linux does not restart. */
+bool tf_can_be_interrupted(const struct tf_call *call)
+{
+    struct sigaction action;
+    bool waits = tf_call_info[call->id].class == TF_CLASS_WAIT;
+    bool epoll = call->id == TF_epoll_wait || call->id == TF_epoll_pwait || call->id == TF_epoll_pwait2;
+
+    if (epoll || (!waits && has_timeout(call)))
+        return true;
+    for (int signal = 1; signal < NSIG; signal++)
+        if (sigaction(signal, NULL, &action) == 0 && is_handled(&action) &&
+            (waits || !(action.sa_flags & SA_RESTART)))
+            return true;
+    return false;
+}
+
 /* Does the handler that is installed now end a blocked call with EINTR? */
 static enum tf_reason interrupts(const struct tf_call *call)
 {
     struct sigaction action;
     sigset_t mask;
-    bool sends = tf_call_info[call->id].class == TF_CLASS_OUT || call->id == TF_connect;
 
     pthread_sigmask(SIG_BLOCK, NULL, &mask);
     if (sigismember(&mask, call->effect.signal) == 1)
         return TF_REASON_signal_blocked;
-    if (sigaction(call->effect.signal, NULL, &action) != 0 || action.sa_handler == SIG_DFL ||
-        action.sa_handler == SIG_IGN)
+    if (sigaction(call->effect.signal, NULL, &action) != 0 || !is_handled(&action))
         return TF_REASON_no_wait;
-    if ((action.sa_flags & SA_RESTART) && !tf_socket_timeout_ns(call->fd, sends ? SO_SNDTIMEO : SO_RCVTIMEO))
+    if ((action.sa_flags & SA_RESTART) && !has_timeout(call))
         return TF_REASON_signal_restarts;
     return TF_REASON_none;
 }

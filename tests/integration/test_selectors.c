@@ -185,9 +185,9 @@ static void each_process_or_connection_can_have_its_own_count(void)
 static void the_first_rule_that_holds_wins(void)
 {
     PROBE("recv:error=ENOMEM:when=2;recv:error=EINTR",
-          "pair s.send:x c.recv:1:peek c.recv:1:peek c.recv:1:peek",
+          "on:USR1 pair s.send:x c.recv:1:peek c.recv:1:peek c.recv:1:peek",
           "s.send=1 c.recv=EINTR c.recv=ENOMEM c.recv=EINTR");
-    PROBE("recv:error=EINTR;recv:error=ENOMEM:when=2", "pair s.send:x c.recv:1:peek c.recv:1:peek",
+    PROBE("recv:error=EINTR;recv:error=ENOMEM:when=2", "on:USR1 pair s.send:x c.recv:1:peek c.recv:1:peek",
           "s.send=1 c.recv=EINTR c.recv=EINTR");
 }
 
