@@ -10,7 +10,7 @@
 /* ---- harness/battery/, in the executable: paths are relative to where make runs ---- */
 
 #define BATTERY(number, path)                                                                                \
-    __asm__(".pushsection .rodata\n.global tf_battery_" #number "\ntf_battery_" #number ":\n.incbin \"" path   \
+    __asm__(".pushsection .rodata\n.global tf_battery_" #number "\ntf_battery_" #number ":\n.incbin \"" path \
             "\"\n.byte 0\n.popsection\n");                                                                   \
     extern const char tf_battery_##number[];
 #include "battery.inc"
@@ -169,6 +169,7 @@ const struct tf_case *tf_battery_case(const struct tf_batteries *batteries, cons
     if (count == 0)
         tf_error_set(error, "no case is called \"%.100s\"; tcpfault list batteries shows them all", id);
     else
-        tf_error_set(error, "%zu cases are meant by \"%.100s\"; tcpfault list batteries shows them all", count, id);
+        tf_error_set(error, "%zu cases are meant by \"%.100s\"; tcpfault list batteries shows them all",
+                     count, id);
     return NULL;
 }

@@ -59,13 +59,16 @@ static void command(struct writer *writer, int stands)
 /* What only a battery knows, as something to be filled in. */
 static void scalar(struct writer *writer, const struct tf_node *node)
 {
-    static const char *const known[][2] = {{"@{sent}", "PING\\r\\n"}, {"@{reply}", "HELLO\\r\\n"}, {"{expect}", "1"},
+    static const char *const known[][2] = {{"@{sent}", "PING\\r\\n"},
+                                           {"@{reply}", "HELLO\\r\\n"},
+                                           {"{expect}", "1"},
                                            {"{address}", "127.0.0.1"}};
     char *text = strdup(node->text);
     for (size_t i = 0; text != NULL && i < sizeof(known) / sizeof(known[0]); i++)
         for (char *at; (at = strstr(text, known[i][0])) != NULL;) {
             char *next = NULL;
-            if (asprintf(&next, "%.*s%s%s", (int)(at - text), text, known[i][1], at + strlen(known[i][0])) < 0)
+            if (asprintf(&next, "%.*s%s%s", (int)(at - text), text, known[i][1], at + strlen(known[i][0])) <
+                0)
                 next = NULL;
             free(text);
             text = next;
@@ -151,7 +154,7 @@ static void flow_map(struct writer *writer, const struct tf_node *node)
 
 static void flow(struct writer *writer, const struct tf_node *node)
 {
-    int stands = node->kind != TF_NODE_SCALAR               ? TF_STANDS_SELF
+    int stands = node->kind != TF_NODE_SCALAR          ? TF_STANDS_SELF
                  : strcmp(node->text, "{target}") == 0 ? TF_STANDS_TARGET
                  : strcmp(node->text, "{peer}") == 0   ? TF_STANDS_PEER
                                                        : TF_STANDS_SELF;
@@ -231,7 +234,8 @@ int tf_battery_explain(const struct tf_batteries *batteries, const struct tf_cas
     while (batteries->scenario[at] != one->file)
         at++;
     tf_battery_id(one, id);
-    int result = tf_yaml_parse(&yaml, one->file->path, batteries->text[at], strlen(batteries->text[at]), error);
+    int result =
+        tf_yaml_parse(&yaml, one->file->path, batteries->text[at], strlen(batteries->text[at]), error);
     if (result == 0) {
         const struct tf_node *node = node_of(&yaml, one);
         fprintf(out, "# %s\n", id);

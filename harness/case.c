@@ -1,6 +1,7 @@
 #include "case.h"
 
 #include "case_run.h"
+#include "case_verdict.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -129,7 +130,10 @@ static uint16_t port_named(void *data, const char *name)
         return 0;
     struct tf_case_port *port = &run->ports[run->ports_count];
     snprintf(port->name, sizeof(port->name), "%s", name);
-    if (run->options->kind == TF_SANDBOX_PRIVATE)
+    const struct tf_case_battery *battery = run->options->battery;
+    if (battery != NULL && battery->port != 0 && name[0] == '\0')
+        port->port = (struct tf_port){.number = battery->port, .lock_fd = -1};
+    else if (run->options->kind == TF_SANDBOX_PRIVATE)
         port->port = (struct tf_port){.number = (uint16_t)(FIRST_PORT + run->ports_count), .lock_fd = -1};
     else if (tf_port_reserve(&port->port, &error) != 0)
         return 0;
@@ -139,8 +143,9 @@ static uint16_t port_named(void *data, const char *name)
 
 static void release_ports(struct tf_case_run *run)
 {
-    for (size_t i = 0; i < run->ports_count && run->options->kind != TF_SANDBOX_PRIVATE; i++)
-        tf_port_release(&run->ports[i].port);
+    for (size_t i = 0; i < run->ports_count; i++)
+        if (run->ports[i].port.lock_fd >= 0)
+            tf_port_release(&run->ports[i].port);
 }
 
 /* ---- setting up ---- */
@@ -168,7 +173,13 @@ static int set_up(struct tf_case_run *run, struct tf_error *error)
 {
     if (open_files(run, error) != 0)
         return -1;
-    run->values = (struct tf_values){.dir = run->dir,
+    static const struct tf_case_battery none;
+    const struct tf_case_battery *battery = run->options->battery != NULL ? run->options->battery : &none;
+    run->values = (struct tf_values){.sent = battery->sent,
+                                     .reply = battery->reply,
+                                     .expect = battery->expect,
+                                     .address = battery->address,
+                                     .dir = run->dir,
                                      .fixtures = run->options->fixtures,
                                      .build = run->options->build,
                                      .port = port_named,
@@ -343,7 +354,12 @@ static void run_programs(struct tf_case_run *run)
             tf_running_finish(&run->running[i]);
     if (run->started_ns > 0)
         judge(run);
-    conclude(run->result);
+    if (run->options->battery != NULL && run->options->battery->baseline == NULL)
+        tf_case_observe(run);
+    if (run->options->battery != NULL && run->options->battery->baseline != NULL)
+        tf_case_verdict(run);
+    else
+        conclude(run->result);
     tf_case_transitions(run);
     if (run->result->status != TF_HELD || run->result->findings_count > 0)
         tf_case_show(run);
@@ -363,7 +379,7 @@ void tf_case_run(const struct tf_case *one, const struct tf_case_options *option
     run->one = one;
     run->options = options;
     run->result = result;
-    if (tf_case_needs_met(run)) {
+    if (tf_case_needs_met(run) && tf_case_applies(run)) {
         run_programs(run);
         tear_down(run);
     } else {

@@ -11,15 +11,17 @@
 #include "scenario.h"
 
 struct tf_known;
+struct tf_case_battery;
 
 struct tf_case_options {
     const char *directory;               /* exists, empty, absolute: outputs, events.jsonl, {dir} as dir/ */
     const char *fixtures, *build, *shim; /* absolute paths */
     uint64_t seed, timeout_ns;
     enum tf_sandbox_kind kind;
-    bool events;                  /* write events.jsonl */
-    const struct tf_known *known; /* known.h, or NULL */
-    const char *why_host;         /* for reports, where kind is TF_SANDBOX_HOST */
+    bool events;                           /* write events.jsonl */
+    const struct tf_known *known;          /* known.h, or NULL */
+    const char *why_host;                  /* for reports, where kind is TF_SANDBOX_HOST */
+    const struct tf_case_battery *battery; /* baseline.h; NULL: it is none */
 };
 
 /* Runs it, and appends to *result what it came to, status and reason among it.

@@ -1,7 +1,9 @@
 /* One program of a case, from when it is ready to its end. */
 #include "case_run.h"
+#include "case_verdict.h"
 #include "segment.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,17 +44,26 @@ static bool is_ready(struct tf_case_run *run, const void *data)
     }
 }
 
+/* Its first process has done its part, which is to leave another behind. */
+static bool became_daemon(const struct tf_running *running)
+{
+    return running->ended && running->actor->role == TF_PART_SERVER &&
+           running->seen.end.end == TF_END_EXITED && running->seen.end.status == 0;
+}
+
 static bool is_ready_or_over(struct tf_case_run *run, const void *data)
 {
     const struct tf_running *running = data;
     bool ended = running->ended; /* what it did before it ended has been seen after this */
-    return is_ready(run, data) || ended;
+    if (is_ready(run, data))
+        return true;
+    return ended && !(became_daemon(running) && tf_running_left((struct tf_running *)data));
 }
 
 static bool may_end_early(const struct tf_running *running)
 {
     const struct tf_expect *expect = &running->run->one->expect[running - running->run->running];
-    return expect->exit_count > 0 || expect->exit_any || expect->signal != 0 ||
+    return tf_outcome_may_end(expect) || expect->exit_count > 0 || expect->exit_any || expect->signal != 0 ||
            (expect->says_alive && !expect->alive);
 }
 
@@ -74,11 +85,13 @@ void tf_running_start(struct tf_running *running)
     if (actor->ready == TF_READY_NONE || actor->ready == TF_READY_DEFAULT)
         return;
     bool held = tf_case_until(run, is_ready_or_over, running, run->deadline_ns);
+    running->detached = became_daemon(running) && tf_running_left(running);
     if (held && (is_ready(run, running) || may_end_early(running)))
         return;
     char got[128] = "not until the deadline";
     if (running->ended)
         tf_program_describe(&running->seen.end, got, sizeof(got));
+    running->never_ready = true;
     /* Without the shim in it there is nothing to blame the program for. */
     bool blind = running->collect != NULL && tf_collect_processes(running->collect) == 0;
     tf_case_fail(run, blind, actor->name, blind ? "shim" : "ready", what[actor->ready],
@@ -89,7 +102,18 @@ void tf_running_start(struct tf_running *running)
 
 bool tf_running_alive(const struct tf_running *running)
 {
-    return running->program != NULL && !running->ended;
+    if (running->program == NULL || !running->ended)
+        return running->program != NULL;
+    return running->detached && tf_running_left((struct tf_running *)running);
+}
+
+/* To those that a daemon's first process has left behind. */
+static void signal_left(struct tf_running *running, int signal)
+{
+    pid_t pid;
+    for (size_t i = 0; (pid = tf_running_process(running, i)) >= 0; i++)
+        if (pid > 0)
+            kill(pid, signal);
 }
 
 struct group {
@@ -118,7 +142,9 @@ void tf_running_stop(struct tf_case_run *run, struct tf_running *const *list, si
         if (running->judge != NULL)
             tf_judge_before_end(running->judge);
         running->seen.signalled |= UINT64_C(1) << running->actor->stop;
-        if (running->seen.hung)
+        if (running->ended)
+            signal_left(running, running->seen.hung ? SIGKILL : running->actor->stop);
+        else if (running->seen.hung)
             tf_program_stop(running->program, 0);
         else if (running->actor->stop == SIGTERM)
             tf_program_stop(running->program, TF_GRACE_S * TF_SECOND_NS);
@@ -134,7 +160,10 @@ void tf_running_stop(struct tf_case_run *run, struct tf_running *const *list, si
         snprintf(note, sizeof(note), "%s still ran %d s after its stop signal, and was killed",
                  list[i]->actor->name, TF_GRACE_S);
         tf_result_note(run->result, note);
-        tf_program_stop(list[i]->program, 0);
+        if (list[i]->ended)
+            signal_left(list[i], SIGKILL);
+        else
+            tf_program_stop(list[i]->program, 0);
     }
     tf_case_until(run, all_ended, &group, tf_case_now() + 5 * TF_SECOND_NS);
 }
@@ -244,5 +273,6 @@ void tf_running_fini(struct tf_running *running)
     free(running->seen.err);
     free(running->seen.watches);
     free(running->command);
+    free(running->observed);
     tf_lives_free(running->lives);
 }

@@ -25,7 +25,8 @@ static bool gather(struct tf_case_run *run)
             return false;
         run->parts[i].hang = tf_judge_hang(running->judge);
         run->parts[i].collect = running->collect;
-        run->parts[i].first = tf_running_alive(running) ? tf_program_pid(running->program) : -1;
+        run->parts[i].first =
+            tf_running_alive(running) && !running->ended ? tf_program_pid(running->program) : -1;
     }
     return run->held == NULL;
 }

@@ -9,6 +9,7 @@
 #include "judge.h"
 #include "launch.h"
 #include "lifecycle.h"
+#include "proc.h"
 #include "standstill.h"
 
 #include <stdio.h>
@@ -45,8 +46,13 @@ struct tf_running { /* a program of the case */
     uint64_t recents;
     struct tf_event around[TF_AROUND]; /* its first fault */
     size_t arounds;
-    struct tf_lives *lives; /* of its sockets; NULL: no memory */
-    char *command;          /* for reports */
+    struct tf_lives *lives;       /* of its sockets; NULL: no memory */
+    char *command;                /* for reports */
+    struct tf_proc proc;          /* of its processes */
+    bool detached;                /* its first process has ended, and those that it left go on: a daemon */
+    bool never_ready;             /* it was to be, until the end */
+    bool patient;                 /* at the deadline it was in a wait with a time limit of its own */
+    struct tf_observed *observed; /* case_observe.c */
 };
 
 struct tf_case_port {
@@ -81,6 +87,9 @@ struct tf_case_run {
 };
 
 uint64_t tf_case_now(void); /* CLOCK_MONOTONIC */
+
+/* Is there nothing left to do, because the target has ended, as it may? */
+bool tf_case_settled(const struct tf_case_run *run);
 
 /* Turns the loop until `holds`, or until `until_ns`. */
 bool tf_case_until(struct tf_case_run *run, bool (*holds)(struct tf_case_run *run, const void *data),
@@ -133,6 +142,13 @@ uint64_t tf_running_watched(const struct tf_running *running, const struct tf_pa
 void tf_case_show(struct tf_case_run *run);
 /* Appends which of TCP's states its sockets went through. */
 void tf_case_transitions(struct tf_case_run *run);
+/* Is it in a wait with a time limit of its own? */
+bool tf_running_patient(struct tf_running *running);
+/* The process of the segment's row `row`, as the host numbers it; 0: it is gone; -1:
+ * there is no such row. Under the shim only. */
+pid_t tf_running_process(struct tf_running *running, size_t row);
+/* Is one of its processes there? */
+bool tf_running_left(struct tf_running *running);
 /* Does one of its processes listen? */
 bool tf_running_listens(struct tf_running *running);
 

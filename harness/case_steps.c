@@ -1,5 +1,6 @@
 /* The steps of a case, in order; without any, the default order. */
 #include "case_run.h"
+#include "case_verdict.h"
 #include "segment.h"
 
 #include <stdlib.h>
@@ -128,6 +129,28 @@ static uint64_t limit(const struct tf_case_run *run, uint64_t within_ns)
     return until < run->deadline_ns ? until : run->deadline_ns;
 }
 
+struct condition {
+    bool (*holds)(struct tf_case_run *, const void *);
+    const void *data;
+};
+
+static bool holds_or_settled(struct tf_case_run *run, const void *data)
+{
+    const struct condition *condition = data;
+    return condition->holds(run, condition->data) || tf_case_settled(run);
+}
+
+/* Of programs of which any outcome will do, the wait says how long they get. */
+static bool is_only_patience(struct tf_case_run *run, const struct tf_wait *wait)
+{
+    for (uint32_t i = 0; i < wait->exit_count; i++) {
+        const struct tf_expect *expect = &run->one->expect[tf_case_actor(run->one, wait->exit[i])];
+        if (((expect->outcome | expect->tolerated) & TF_OUTCOME_ANY) == 0)
+            return false;
+    }
+    return wait->exit_count > 0;
+}
+
 static void do_wait(struct tf_case_run *run, const struct tf_step *step)
 {
     const struct tf_wait *wait = step->wait;
@@ -140,12 +163,16 @@ static void do_wait(struct tf_case_run *run, const struct tf_step *step)
     const void *data = wait->state != NULL  ? (const void *)wait->state
                        : wait->gone != NULL ? (const void *)wait->gone
                                             : (const void *)wait;
-    bool held = tf_case_until(run, holds, data, limit(run, wait->within_ns));
-    for (uint32_t i = 0; held && i < wait->exit_count; i++)
+    const struct condition condition = {holds, data};
+    bool held = tf_case_until(run, holds_or_settled, &condition, limit(run, wait->within_ns));
+    bool any = is_only_patience(run, wait);
+    if (tf_case_settled(run))
+        return;
+    for (uint32_t i = 0; held && !any && i < wait->exit_count; i++)
         tell_hang(find(run, wait->exit[i]));
-    if (held && wait->exit_count > 0 && !all_ended(run, wait))
+    if (held && !any && wait->exit_count > 0 && !all_ended(run, wait))
         tf_case_fail(run, false, "", "step", step->text, "never: it was proven to wait for ever");
-    else if (!held)
+    else if (!held && !any)
         tf_case_fail(run, false, "", "step", step->text,
                      wait->within_ns > 0 ? "not within that time" : "not until the deadline");
 }
@@ -261,10 +288,23 @@ static void start_all(struct tf_case_run *run, int role)
     for (uint32_t round = 0; round < run->one->actors; round++)
         for (uint32_t i = 0; i < run->one->actors && !run->over; i++) {
             struct tf_running *running = &run->running[i];
-            if (running->actor->role == role && running->program == NULL &&
+            if (running->actor->role == role && running->program == NULL && !tf_case_settled(run) &&
                 !started_by_a_step(run->one, running->actor->name) && may_start(run, running->actor))
                 tf_running_start(running);
         }
+}
+
+/* Where any outcome will do, only those are waited for of which something is expected;
+ * or where there are none, all. */
+static bool others_count(const struct tf_case_run *run, uint32_t at)
+{
+    for (uint32_t i = 0; i < run->one->actors; i++) {
+        unsigned outcomes = run->one->expect[i].outcome | run->one->expect[i].tolerated;
+        if (i != at && run->one->actor[i].role == TF_PART_CLIENT && run->running[i].program != NULL &&
+            (outcomes & TF_OUTCOME_ANY) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* Clients end by themselves, unless they are expected to be alive; servers when
@@ -273,7 +313,12 @@ static bool is_waited_for(const struct tf_case_run *run, uint32_t at)
 {
     const struct tf_expect *expect = &run->one->expect[at];
     const struct tf_actor *actor = &run->one->actor[at];
+    unsigned outcomes = expect->outcome | expect->tolerated;
     if (run->running[at].program == NULL)
+        return false;
+    if (outcomes != 0 && actor->role == TF_PART_SERVER)
+        return (outcomes & (TF_OUTCOME_SAME | TF_OUTCOME_ANY)) == 0;
+    if ((outcomes & TF_OUTCOME_ANY) != 0 && others_count(run, at))
         return false;
     if (expect->says_alive)
         return !expect->alive;
@@ -283,7 +328,7 @@ static bool is_waited_for(const struct tf_case_run *run, uint32_t at)
 static bool clients_through(struct tf_case_run *run, const void *data)
 {
     (void)data;
-    for (uint32_t i = 0; i < run->one->actors; i++)
+    for (uint32_t i = 0; i < run->one->actors && !tf_case_settled(run); i++)
         if (is_waited_for(run, i) && !tf_running_through(&run->running[i]))
             return tf_case_still(run);
     return true;
@@ -299,11 +344,19 @@ static void stop_the_rest(struct tf_case_run *run)
     tf_running_stop(run, list, count);
 }
 
+bool tf_case_settled(const struct tf_case_run *run)
+{
+    int target = run->one->file->battery == TF_PART_SERVER ? tf_case_target(run->one) : -1;
+    const struct tf_running *running = target >= 0 ? &run->running[target] : NULL;
+    return running != NULL && running->program != NULL && !tf_running_alive(running) &&
+           !running->seen.stopping && tf_outcome_may_end(&run->one->expect[target]);
+}
+
 void tf_case_steps(struct tf_case_run *run)
 {
     start_all(run, TF_PART_SERVER);
     start_all(run, TF_PART_CLIENT);
-    for (uint32_t i = 0; i < run->one->steps_count && !run->over; i++)
+    for (uint32_t i = 0; i < run->one->steps_count && !run->over && !tf_case_settled(run); i++)
         do_step(run, &run->one->steps[i]);
     bool in_time = run->over || tf_case_until(run, clients_through, NULL, run->deadline_ns);
     for (uint32_t i = 0; i < run->one->actors; i++) {
@@ -312,6 +365,7 @@ void tf_case_steps(struct tf_case_run *run)
         running->seen.alive = runs || running->seen.stopping; /* a step may have stopped it */
         running->seen.hung = !run->over && runs && is_waited_for(run, i);
         running->seen.proven = running->seen.hung && in_time;
+        running->patient = runs && running->actor->role == TF_PART_CLIENT && tf_running_patient(running);
         if (running->seen.proven)
             tell_hang(running);
     }

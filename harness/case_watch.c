@@ -1,8 +1,10 @@
 /* A program's events as they come: counted, kept in part, written down. And
  * whether it listens. */
 #include "case_run.h"
+#include "case_verdict.h"
 #include "proc.h"
 #include "saved_life.h"
+#include "segment.h"
 #include "show.h"
 
 #include <dirent.h>
@@ -71,6 +73,8 @@ void tf_running_event(void *data, enum tf_collect_what what, const struct tf_eve
         running->listened = true;
         running->listen_port = event->local.family != 0 ? event->local.port : 0;
     }
+    if (running->run->options->battery != NULL && running->run->options->battery->baseline == NULL)
+        tf_case_observe_event(running, event);
     write_down(running->run, running, event);
 }
 
@@ -88,7 +92,9 @@ int tf_running_watches(struct tf_running *running, struct tf_error *error)
 {
     const struct tf_case *one = running->run->one;
     const struct tf_expect *expect = &one->expect[running->actor - one->actor];
-    size_t room = (size_t)expect->events_count + expect->never_count + one->steps_count;
+    const struct tf_case_battery *battery = running->run->options->battery;
+    size_t more = battery != NULL && running->actor->stands == TF_STANDS_TARGET ? battery->watches : 0;
+    size_t room = (size_t)expect->events_count + expect->never_count + one->steps_count + more;
     struct tf_watch *watches = calloc(room + 1, sizeof(*watches));
     size_t count = 0;
     if (watches == NULL)
@@ -100,6 +106,8 @@ int tf_running_watches(struct tf_running *running, struct tf_error *error)
     for (uint32_t i = 0; i < one->steps_count; i++)
         if ((watches[count].pattern = step_event(running, &one->steps[i])) != NULL)
             count++;
+    for (size_t i = 0; i < more; i++)
+        watches[count++].pattern = battery->watch[i];
     running->seen.watches = watches;
     running->seen.watches_count = count;
     return 0;
@@ -283,4 +291,59 @@ bool tf_running_listens(struct tf_running *running)
         return running->listen_port == 0 ||
                tf_net_listening(running->run->sandbox, running->listen_port, &error) != 0;
     return listens_by_proc(running);
+}
+
+/* ---- what is left of it ---- */
+
+pid_t tf_running_process(struct tf_running *running, size_t row)
+{
+    const struct tf_segment *segment = tf_collect_segment(running->collect);
+    uint32_t pid = row < TF_PROCESSES ? atomic_load(&segment->process[row].pid) : 0;
+    if (pid == 0)
+        return -1;
+    pid_t host = tf_proc_alive(&running->proc, pid) ? tf_proc_host(&running->proc, pid) : 0;
+    /* The number may be somebody else's by now. */
+    return host > 0 && descends(host, tf_sandbox_pid(running->run->sandbox)) ? host : 0;
+}
+
+bool tf_running_left(struct tf_running *running)
+{
+    pid_t pid;
+    for (size_t i = 0; running->collect != NULL && (pid = tf_running_process(running, i)) >= 0; i++)
+        if (pid > 0)
+            return true;
+    return false;
+}
+
+/* A call's own time limit, as it was passed. */
+static bool has_limit(const struct tf_event *event)
+{
+    switch (event->call) {
+    case TF_poll:
+        return (int)event->arg[2] >= 0;
+    case TF_epoll_wait:
+    case TF_epoll_pwait:
+        return (int)event->arg[3] >= 0;
+    case TF_ppoll:
+        return event->arg[2] != 0;
+    case TF_select:
+    case TF_pselect:
+        return event->arg[4] != 0;
+    case TF_epoll_pwait2:
+        return event->arg[3] != 0;
+    default:
+        return false;
+    }
+}
+
+bool tf_running_patient(struct tf_running *running)
+{
+    const struct tf_event *event;
+    bool limited = false, any = false;
+    for (size_t i = 0; running->collect != NULL && (event = tf_collect_unfinished(running->collect, i));
+         i++) {
+        any = true;
+        limited |= has_limit(event);
+    }
+    return any && limited;
 }

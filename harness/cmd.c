@@ -6,9 +6,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-const struct tf_command *const tf_commands[] = {
-    &tf_command_inject, &tf_command_run,  &tf_command_trace, &tf_command_report,
-    &tf_command_doctor, &tf_command_peer, &tf_command_list,  NULL};
+const struct tf_command *const tf_commands[] = {&tf_command_inject, &tf_command_run,    &tf_command_check,
+                                                &tf_command_trace,  &tf_command_report, &tf_command_doctor,
+                                                &tf_command_peer,   &tf_command_list,   NULL};
 
 void tf_say(const char *format, ...)
 {

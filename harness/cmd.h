@@ -16,7 +16,7 @@ enum tf_exit {
 };
 
 extern const struct tf_command tf_command_inject, tf_command_run, tf_command_trace, tf_command_list,
-    tf_command_report, tf_command_doctor, tf_command_peer;
+    tf_command_report, tf_command_doctor, tf_command_check, tf_command_peer;
 
 /* run's entry point, beside its row. */
 int tf_cmd_run(int argc, char **argv);

@@ -338,7 +338,8 @@ static void judge_fired(struct judge *judge)
             fail(judge, "fired", wanted, got);
         return;
     }
-    for (uint32_t i = 0; i < judge->seen->rules && !judge->one->allow_unfired; i++) {
+    bool battery = judge->one->file->battery != TF_PART_DEFAULT; /* to which the case then does not apply */
+    for (uint32_t i = 0; i < judge->seen->rules && !judge->one->allow_unfired && !battery; i++) {
         const struct tf_rule_seen *rule = &judge->seen->rule[i];
         if (rule->fired + rule->begun > 0)
             continue;
@@ -373,10 +374,12 @@ int tf_expect_judge(const struct tf_case *one, uint32_t at, const struct tf_seen
         broken(&judge, "shim", "the shim to load in it", "it did not register: its calls were not seen");
         return judge.no_memory ? -1 : 0;
     }
-    judge_hung(&judge);
-    if (!seen->hung)
-        judge_end(&judge);
-    judge_alive(&judge);
+    if (judge.expect->outcome == 0) {
+        judge_hung(&judge);
+        if (!seen->hung)
+            judge_end(&judge);
+        judge_alive(&judge);
+    }
     judge_times(&judge);
     judge_output(&judge);
     judge_events(&judge);

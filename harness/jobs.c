@@ -130,7 +130,7 @@ static int start(struct pool *pool, struct worker *worker, struct tf_error *erro
                               .fd = fds[0],
                               .deadline_ns = tf_case_now() + job->options.timeout_ns + LATE_S * TF_SECOND_NS};
     if (pool->jobs->on_progress != NULL)
-        pool->jobs->on_progress(pool->jobs->data, job->one->name, pool->done, pool->jobs->count);
+        pool->jobs->on_progress(pool->jobs->data, job, true, pool->done, pool->jobs->count);
     return 0;
 }
 
@@ -194,7 +194,7 @@ static void finish(struct pool *pool, struct worker *worker)
     pool->failed |=
         pool->jobs->fail_fast && (job->result.status == TF_FAILED || job->result.status == TF_BROKEN);
     if (pool->jobs->on_progress != NULL)
-        pool->jobs->on_progress(pool->jobs->data, NULL, pool->done, pool->jobs->count);
+        pool->jobs->on_progress(pool->jobs->data, job, false, pool->done, pool->jobs->count);
     tell(pool);
 }
 

@@ -18,6 +18,9 @@ struct tf_job {
     bool done;
 };
 
+/* A case has begun or ended. */
+typedef void tf_job_progress(void *data, const struct tf_job *job, bool begun, size_t done, size_t count);
+
 struct tf_jobs {
     struct tf_job *job;
     size_t count;
@@ -25,9 +28,9 @@ struct tf_jobs {
     bool fail_fast;
     const char *results_path; /* results.jsonl: a line is appended as a job ends */
     /* Called in the order of `job`, each once its result and all before it are
-     * there. May be NULL, as may progress: a case has begun or ended. */
+     * there. May be NULL, as may on_progress. */
     void (*on_result)(void *data, const struct tf_job *job, size_t number);
-    void (*on_progress)(void *data, const char *name, size_t done, size_t count);
+    tf_job_progress *on_progress;
     void *data;
 };
 

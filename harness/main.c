@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Named in the manual, not built yet: refused by name. */
-static const char *const later[] = {"check", "sweep", NULL};
+static const char *const later[] = {"sweep", NULL};
 
 static void print_help(FILE *out)
 {

@@ -118,6 +118,15 @@ void tf_outputs_each(struct tf_outputs *outputs, const struct tf_result *result,
     }
 }
 
+void tf_outputs_progress_text(const struct tf_outputs *outputs, const char *text)
+{
+    if (!outputs->progress)
+        return;
+    clear_progress(outputs);
+    fputs(text, stdout);
+    fflush(stdout);
+}
+
 void tf_outputs_progress(struct tf_outputs *outputs, const char *name, size_t done, size_t count)
 {
     if (!outputs->progress)
@@ -125,9 +134,10 @@ void tf_outputs_progress(struct tf_outputs *outputs, const char *name, size_t do
     char *clean = name != NULL ? tf_text_clean(name, strlen(name), 50, false) : NULL;
     for (char *at = clean; clean != NULL && *at != '\0'; at++)
         *at = *at == '\n' || *at == '\t' ? ' ' : *at;
-    clear_progress(outputs);
-    printf("%zu of %zu%s%s", done, count, clean != NULL ? ": " : "", clean != NULL ? clean : "");
-    fflush(stdout);
+    char text[120];
+    snprintf(text, sizeof(text), "%zu of %zu%s%s", done, count, clean != NULL ? ": " : "",
+             clean != NULL ? clean : "");
+    tf_outputs_progress_text(outputs, text);
     free(clean);
 }
 

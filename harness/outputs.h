@@ -35,6 +35,8 @@ int tf_outputs_open(struct tf_outputs *outputs, const struct tf_common *common, 
                     struct tf_error *error);
 
 void tf_outputs_each(struct tf_outputs *outputs, const struct tf_result *result, size_t number);
+/* Any text, instead. */
+void tf_outputs_progress_text(const struct tf_outputs *outputs, const char *text);
 void tf_outputs_progress(struct tf_outputs *outputs, const char *name, size_t done, size_t count);
 
 /* 0, or -1 with *error filled: one could not be written. */

@@ -17,9 +17,9 @@ struct flow {
     char data[65536];
 };
 
-static int record_fd = -1; /* of the first client's process, and its parent */
+static int record_fd[2] = {-1, -1}; /* by direction; of the first client's process, and its parent */
 
-static int fill(struct flow *flow, bool recorded, struct tf_error *error)
+static int fill(struct flow *flow, int record, struct tf_error *error)
 {
     ssize_t got = recv(flow->from, flow->data, sizeof flow->data, 0);
 
@@ -31,7 +31,7 @@ static int fill(struct flow *flow, bool recorded, struct tf_error *error)
         flow->ended = true;
         shutdown(flow->to, SHUT_WR); /* ENOTCONN: the flow back tells of it */
     }
-    return recorded ? tf_peer_write(record_fd, flow->data, (size_t)got, "the record", error) : 0;
+    return record >= 0 ? tf_peer_write(record, flow->data, (size_t)got, "the record", error) : 0;
 }
 
 static int empty(struct flow *flow, struct tf_error *error)
@@ -73,7 +73,7 @@ static int pass_on(const struct tf_peer *peer, int client, int server, bool reco
         for (int i = 0; i < 2 && ready > 0; i++) {
             if (watched[i].revents &&
                 (flows[i].begin < flows[i].end ? empty(&flows[i], error)
-                                               : fill(&flows[i], recorded && i == 0, error)))
+                                               : fill(&flows[i], recorded ? record_fd[i] : -1, error)))
                 return -1;
         }
     }
@@ -85,7 +85,7 @@ static int serve(const struct tf_peer *peer, int client, uint64_t number, struct
     int server = tf_peer_dial(peer, &peer->to, error), result = -1;
 
     if (server >= 0)
-        result = pass_on(peer, client, server, number == 1 && record_fd >= 0, error);
+        result = pass_on(peer, client, server, number == 1, error);
     if (result) {
         tf_peer_reset(client, 0);
         if (server >= 0)
@@ -99,10 +99,11 @@ static int serve(const struct tf_peer *peer, int client, uint64_t number, struct
 
 int tf_peer_relay(struct tf_peer *peer, struct tf_error *error)
 {
-    const char *path = peer->options.record;
+    const char *paths[] = {peer->options.record, peer->options.record_reply};
 
-    if (path && (record_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) < 0)
-        return tf_error_errno(error, errno, "--record: opening %.200s", path);
+    for (int i = 0; i < 2; i++)
+        if (paths[i] && (record_fd[i] = open(paths[i], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) < 0)
+            return tf_error_errno(error, errno, "--record%s: opening %.200s", i ? "-reply" : "", paths[i]);
     int listener = tf_peer_bind_listen(peer, error);
     if (listener < 0)
         return -1;

@@ -12,6 +12,13 @@ const char *tf_status_name(enum tf_status status)
     return names[status];
 }
 
+const char *tf_verdict_name(enum tf_verdict verdict)
+{
+    static const char *const names[TF_VERDICTS] = {"",          "pass",           "finding",
+                                                   "tolerated", "not applicable", "not tested"};
+    return names[verdict];
+}
+
 /* ---- text ---- */
 
 /* How many bytes the printable character at `at` has; 0: it is to be escaped.

@@ -25,6 +25,16 @@ enum tf_status {
     TF_STATUSES,
 };
 
+enum tf_verdict { /* on the target of a battery */
+                  TF_NO_VERDICT,
+                  TF_PASS,
+                  TF_FINDING,
+                  TF_TOLERATED,      /* it degrades, as it may */
+                  TF_NOT_APPLICABLE, /* it does nothing that the case is about */
+                  TF_NOT_TESTED,     /* a limit of the tool or of the machine */
+                  TF_VERDICTS,
+};
+
 enum {                          /* bytes of text that a result keeps */
        TF_RESULT_OUTPUT = 4096, /* of the end of each output */
        TF_RESULT_VALUE = 1024,  /* of an expected or found value */
@@ -61,6 +71,7 @@ struct tf_result {
     char *file, *suite, *name, *about; /* suite: the scenario file's name */
     unsigned line;                     /* of the case in the file; 0: unknown */
     enum tf_status status;
+    enum tf_verdict verdict;
     char *reason; /* why it is skipped or broken, or ""; one line */
     uint64_t seed;
     unsigned int repeat; /* from 1; 0 where cases run once */
@@ -92,7 +103,8 @@ struct tf_run {
     const char *sandbox; /* one sentence: namespaces, or why not */
 };
 
-const char *tf_status_name(enum tf_status status); /* "ok", "failed", "broken", "skipped" */
+const char *tf_status_name(enum tf_status status);    /* "ok", "failed", "broken", "skipped" */
+const char *tf_verdict_name(enum tf_verdict verdict); /* "pass", "not applicable"; of none "" */
 
 /* Each appends; text may be NULL for "", is cleaned and cut. 0, or -1: no memory. */
 int tf_result_failure(struct tf_result *result, bool broken, const char *program, const char *check,

@@ -72,15 +72,18 @@ json_t *tf_result_json(const struct tf_result *result)
     char seed[24]; /* a string: JSON's numbers end at 2^53 for most readers */
     snprintf(seed, sizeof(seed), "%llu", (unsigned long long)result->seed);
     json_t *timeline = result->timeline != NULL ? json_incref(result->timeline) : json_array();
-    return json_pack("{si ss si ss ss ss ss ss ss si sI sI so so so so so so so ss ss}", "version",
-                     TF_RESULT_VERSION, "file", text(result->file), "line", (int)result->line, "suite",
-                     text(result->suite), "name", text(result->name), "about", text(result->about), "status",
-                     tf_status_name(result->status), "reason", text(result->reason), "seed", seed, "repeat",
-                     (int)result->repeat, "started_ns", (json_int_t)result->started_realtime_ns,
-                     "duration_ns", (json_int_t)result->duration_ns, "failures", failures_json(result),
-                     "findings", findings_json(result), "programs", programs_json(result), "events",
-                     lines_json(result->events, result->events_count), "timeline", timeline, "transitions",
-                     lines_json(result->transitions, result->transitions_count), "notes",
-                     lines_json(result->notes, result->notes_count), "reproduce", text(result->reproduce),
-                     "directory", text(result->directory));
+    json_t *json = json_pack(
+        "{si ss si ss ss ss ss ss ss si sI sI so so so so so so so ss ss}", "version", TF_RESULT_VERSION,
+        "file", text(result->file), "line", (int)result->line, "suite", text(result->suite), "name",
+        text(result->name), "about", text(result->about), "status", tf_status_name(result->status), "reason",
+        text(result->reason), "seed", seed, "repeat", (int)result->repeat, "started_ns",
+        (json_int_t)result->started_realtime_ns, "duration_ns", (json_int_t)result->duration_ns, "failures",
+        failures_json(result), "findings", findings_json(result), "programs", programs_json(result), "events",
+        lines_json(result->events, result->events_count), "timeline", timeline, "transitions",
+        lines_json(result->transitions, result->transitions_count), "notes",
+        lines_json(result->notes, result->notes_count), "reproduce", text(result->reproduce), "directory",
+        text(result->directory));
+    if (result->verdict != TF_NO_VERDICT)
+        json_object_set_new(json, "verdict", json_string(tf_verdict_name(result->verdict)));
+    return json;
 }

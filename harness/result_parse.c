@@ -111,6 +111,10 @@ int tf_result_parse(struct tf_result *result, const json_t *json, struct tf_erro
         result->status++;
     if (result->status == TF_STATUSES)
         return tf_error_set(error, "\"%.40s\" is no status", status);
+    const char *verdict = json_string_value(json_object_get(json, "verdict"));
+    for (int i = TF_NO_VERDICT + 1; verdict != NULL && i < TF_VERDICTS; i++)
+        if (strcmp(verdict, tf_verdict_name(i)) == 0)
+            result->verdict = i;
     result->file = string(json, "file");
     result->suite = string(json, "suite");
     result->name = string(json, "name");

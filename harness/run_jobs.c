@@ -52,13 +52,23 @@ static int make_directory(struct tf_run_command *command, struct tf_error *error
 }
 
 /* DIR/cases, empty: what an earlier run left there goes. */
-static int make_cases(const struct tf_run_command *command, struct tf_error *error)
+static int make_folder(const struct tf_run_command *command, const char *name, struct tf_error *error)
 {
     char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/cases", command->directory);
+    snprintf(path, sizeof(path), "%s/%s", command->directory, name);
     if (!command->temporary)
         tf_remove_tree(path);
     return mkdir(path, 0755) == 0 ? 0 : tf_error_errno(error, errno, "%s", path);
+}
+
+int tf_run_places(struct tf_run_command *command, const char *const *folders, struct tf_error *error)
+{
+    if (find_places(command, error) != 0 || make_directory(command, error) != 0)
+        return -1;
+    for (; *folders != NULL; folders++)
+        if (make_folder(command, *folders, error) != 0)
+            return -1;
+    return 0;
 }
 
 /* ---- jobs ---- */
@@ -86,7 +96,7 @@ void tf_run_quote(FILE *out, const char *word)
     fputc('\'', out);
 }
 
-static void print_time(FILE *out, uint64_t ns)
+void tf_run_print_time(FILE *out, uint64_t ns)
 {
     static const struct {
         uint64_t ns;
@@ -114,7 +124,7 @@ static char *reproduction(const struct tf_run_command *command, const struct tf_
     }
     fprintf(out, " --seed %llu", (unsigned long long)seed);
     if (command->settings.common.timeout_ns > 0)
-        print_time(out, command->settings.common.timeout_ns);
+        tf_run_print_time(out, command->settings.common.timeout_ns);
     if (command->settings.fixtures != NULL) {
         fputs(" --fixtures", out);
         tf_run_quote(out, command->settings.fixtures);
@@ -131,27 +141,28 @@ static uint64_t seed_of(const struct tf_run_command *command, const struct tf_ca
     return seed + (repeat > 0 ? repeat - 1 : 0);
 }
 
-static int add_job(struct tf_run_command *command, const struct tf_case *one, unsigned int repeat,
-                   struct tf_error *error)
+struct tf_job *tf_run_add_job(struct tf_run_command *command, struct tf_jobs *jobs, const char *folder,
+                              const struct tf_case *one, uint64_t seed, char *reproduce,
+                              struct tf_error *error)
 {
-    struct tf_jobs *jobs = &command->jobs;
     struct tf_job *grown = realloc(jobs->job, (jobs->count + 1) * sizeof(*jobs->job));
     char *name = slug(one->name), *directory = NULL;
     if (grown != NULL)
         jobs->job = grown;
-    if (grown == NULL || name == NULL ||
-        asprintf(&directory, "%s/cases/%03zu-%s", command->directory, jobs->count + 1, name) < 0) {
+    if (grown == NULL || name == NULL || reproduce == NULL ||
+        asprintf(&directory, "%s/%s/%03zu-%s", command->directory, folder, jobs->count + 1, name) < 0) {
         free(name);
-        return tf_error_set(error, "out of memory");
+        free(reproduce);
+        tf_error_set(error, "out of memory");
+        return NULL;
     }
     free(name);
     const struct tf_permits *permits = tf_sandbox_probe();
     bool private = permits->private_network && !command->settings.host;
-    uint64_t seed = seed_of(command, one, repeat), timeout_ns = command->settings.common.timeout_ns;
-    grown[jobs->count++] = (struct tf_job){
+    uint64_t timeout_ns = command->settings.common.timeout_ns;
+    grown[jobs->count] = (struct tf_job){
         .one = one,
-        .repeat = repeat,
-        .reproduce = reproduction(command, one, seed),
+        .reproduce = reproduce,
         .directory = command->temporary ? strdup("") : strdup(directory),
         .options = {.directory = directory,
                     .fixtures = command->fixtures,
@@ -164,7 +175,32 @@ static int add_job(struct tf_run_command *command, const struct tf_case *one, un
                     .known = command->known,
                     .why_host = command->settings.host ? "--host" : permits->why},
     };
-    return 0;
+    return &grown[jobs->count++];
+}
+
+static int add_job(struct tf_run_command *command, const struct tf_case *one, unsigned int repeat,
+                   struct tf_error *error)
+{
+    uint64_t seed = seed_of(command, one, repeat);
+    struct tf_job *job =
+        tf_run_add_job(command, &command->jobs, "cases", one, seed, reproduction(command, one, seed), error);
+    if (job != NULL)
+        job->repeat = repeat;
+    return job != NULL ? 0 : -1;
+}
+
+void tf_run_free_jobs(struct tf_jobs *jobs)
+{
+    for (size_t i = 0; i < jobs->count; i++) {
+        struct tf_job *job = &jobs->job[i];
+        tf_result_fini(&job->result);
+        free(job->reproduce);
+        free(job->directory);
+        free((char *)job->options.directory);
+    }
+    free(jobs->job);
+    jobs->job = NULL;
+    jobs->count = 0;
 }
 
 static int add_jobs(struct tf_run_command *command, struct tf_error *error)
@@ -191,8 +227,6 @@ static int add_jobs(struct tf_run_command *command, struct tf_error *error)
 
 int tf_run_make_jobs(struct tf_run_command *command, struct tf_error *error)
 {
-    return find_places(command, error) != 0 || make_directory(command, error) != 0 ||
-                   make_cases(command, error) != 0 || add_jobs(command, error) != 0
-               ? -1
-               : 0;
+    static const char *const folders[] = {"cases", NULL};
+    return tf_run_places(command, folders, error) != 0 ? -1 : add_jobs(command, error);
 }

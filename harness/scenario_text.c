@@ -283,14 +283,19 @@ struct named {
 static int put_value(struct output *out, const char *name, size_t from, enum tf_subst which,
                      const struct tf_values *values, struct tf_wrong *wrong)
 {
-    static const struct tf_values nowhere = {
-        .dir = "/", .fixtures = "/", .build = "/", .sent = "/", .reply = "/", .expect = "1", .address = "127.0.0.1"};
+    static const struct tf_values nowhere = {.dir = "/",
+                                             .fixtures = "/",
+                                             .build = "/",
+                                             .sent = "/",
+                                             .reply = "/",
+                                             .expect = "1",
+                                             .address = "127.0.0.1"};
     const struct tf_values *at = values != NULL ? values : &nowhere;
     bool battery =
         which == TF_SUBST_BATTERY || (which == TF_SUBST_ALL && values != NULL && values->address != NULL);
-    const struct named all[] = {{"dir", at->dir, false}, {"fixtures", at->fixtures, false},
-                                {"build", at->build, false}, {"sent", at->sent, true},
-                                {"reply", at->reply, true}, {"expect", at->expect, true},
+    const struct named all[] = {{"dir", at->dir, false},       {"fixtures", at->fixtures, false},
+                                {"build", at->build, false},   {"sent", at->sent, true},
+                                {"reply", at->reply, true},    {"expect", at->expect, true},
                                 {"address", at->address, true}};
     const char *words[9] = {"port"};
     size_t count = 1;
@@ -313,12 +318,12 @@ static int put_value(struct output *out, const char *name, size_t from, enum tf_
     if (nearest != NULL)
         return tf_wrong_set(wrong, from, "unknown substitution \"{%.60s}\"; did you mean \"{%s}\"?", name,
                             nearest);
-    return tf_wrong_set(
-        wrong, from, "unknown substitution \"{%.60s}\"; expected %s; a brace itself is written {{", name,
-        which == TF_SUBST_PORTS ? "{port} or {port:NAME}"
-        : battery ? "{port}, {port:NAME}, {dir}, {fixtures}, {build}, {sent}, {reply}, "
+    return tf_wrong_set(wrong, from,
+                        "unknown substitution \"{%.60s}\"; expected %s; a brace itself is written {{", name,
+                        which == TF_SUBST_PORTS ? "{port} or {port:NAME}"
+                        : battery ? "{port}, {port:NAME}, {dir}, {fixtures}, {build}, {sent}, {reply}, "
                                     "{expect} or {address}"
-                  : "{port}, {port:NAME}, {dir}, {fixtures} or {build}");
+                                  : "{port}, {port:NAME}, {dir}, {fixtures} or {build}");
 }
 
 char *tf_subst(const char *text, enum tf_subst which, const struct tf_values *values, size_t **map,

@@ -51,7 +51,7 @@ bool tf_name_valid(const char *name);
 
 /* What {..} stands for. */
 struct tf_values {
-    const char *dir, *fixtures, *build; /* NULL: not known yet; then only checked */
+    const char *dir, *fixtures, *build;          /* NULL: not known yet; then only checked */
     const char *sent, *reply, *expect, *address; /* of a battery; address NULL: it is none */
     /* The port of that name ("" for {port}); 0: none can be had. NULL: see above. */
     uint16_t (*port)(void *data, const char *name);

@@ -1,0 +1,426 @@
+/* What a case of a battery comes to: what its programs became, what was found and what
+ * failed are made one verdict on the target. */
+#include "case_verdict.h"
+#include "check.h"
+#include "findings.h"
+#include "known.h"
+#include "names.h"
+#include "rule.h"
+#include "show.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct verdict {
+    struct tf_case_run *run;
+    struct tf_result *result;
+    const struct tf_running *target;
+    char tolerated[400]; /* why; "": nothing is */
+    size_t expected;     /* findings that come from expectations */
+};
+
+static void conclude(struct tf_result *result, enum tf_verdict verdict, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void conclude(struct tf_result *result, enum tf_verdict verdict, const char *format, ...)
+{
+    static const enum tf_status statuses[TF_VERDICTS] = {[TF_PASS] = TF_HELD,
+                                                         [TF_FINDING] = TF_FAILED,
+                                                         [TF_TOLERATED] = TF_HELD,
+                                                         [TF_NOT_APPLICABLE] = TF_SKIPPED,
+                                                         [TF_NOT_TESTED] = TF_SKIPPED};
+    char reason[1024];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(reason, sizeof(reason), format, list);
+    va_end(list);
+    for (char *at = reason; *at != '\0'; at++)
+        *at = *at == '\n' ? ' ' : *at;
+    free(result->reason);
+    result->reason = tf_text_clean(reason, strlen(reason), sizeof(reason), false);
+    result->verdict = verdict;
+    result->status = statuses[verdict];
+}
+
+/* ---- does it apply? ---- */
+
+static void describe_pattern(const struct tf_pattern *pattern, char *out, size_t size)
+{
+    size_t length = 0;
+    out[0] = '\0';
+    for (int call = 0; call < TF_CALLS && length < size; call++)
+        if ((pattern->calls & TF_BIT(call)) != 0)
+            length += (size_t)snprintf(out + length, size - length, "%s%s", length > 0 ? " or " : "",
+                                       tf_call_info[call].name);
+    const char *option = pattern->has_opt ? tf_option_name(pattern->opt_level, pattern->opt_name) : NULL;
+    const char *error = pattern->has_error && pattern->error > 0 ? tf_errno_name(pattern->error) : NULL;
+    if (option != NULL && length < size)
+        length += (size_t)snprintf(out + length, size - length, " with %s", option);
+    if (error != NULL && length < size)
+        snprintf(out + length, size - length, " that fails with %s", error);
+}
+
+static bool requirement_met(const struct tf_case_run *run, const struct tf_pattern *pattern)
+{
+    const struct tf_baseline *baseline = run->options->battery->baseline;
+    char calls[300];
+    const char *unknown = pattern->bytes == TF_BYTES_SEND    ? baseline->no_sent
+                          : pattern->bytes == TF_BYTES_REPLY ? baseline->no_reply
+                                                             : "";
+    if (unknown[0] != '\0')
+        conclude(run->result, TF_NOT_APPLICABLE, "%s", unknown);
+    for (size_t i = 0; pattern->bytes == TF_BYTES_NONE && i < baseline->patterns; i++) {
+        if (baseline->pattern[i] != pattern || tf_range_holds(pattern->count, (int64_t)baseline->seen[i]))
+            continue;
+        describe_pattern(pattern, calls, sizeof(calls));
+        if (baseline->seen[i] == 0)
+            conclude(run->result, TF_NOT_APPLICABLE, "without faults it never calls %s", calls);
+        else
+            conclude(run->result, TF_NOT_APPLICABLE, "without faults it calls %s %" PRIu64 " time%s", calls,
+                     baseline->seen[i], baseline->seen[i] == 1 ? "" : "s");
+        return false;
+    }
+    return unknown[0] == '\0';
+}
+
+bool tf_case_applies(struct tf_case_run *run)
+{
+    if (run->options->battery == NULL || run->options->battery->baseline == NULL)
+        return true;
+    for (uint32_t i = 0; i < run->one->requires_count; i++)
+        if (!requirement_met(run, &run->one->requires[i]))
+            return false;
+    return true;
+}
+
+/* "accept", "setsockopt with opt=SO_KEEPALIVE": the calls and the selectors of a rule. */
+static void describe_rule(const char *text, char *out, size_t size)
+{
+    static const char *const selectors[] = {
+        "role=", "peer=", "local=", "conn=", "opt=", "bytes=", "caller=", "errno=", "exe=", NULL};
+    size_t length = strcspn(text, ":");
+    bool class = text[0] == '%';
+    int written = snprintf(out, size, "%.*s", (int)(length - class), text + class);
+    const char *with = " with ";
+    for (const char *at = text + length; *at == ':' && written >= 0 && (size_t)written < size;) {
+        size_t part = strcspn(at + 1, ":");
+        bool selects = false;
+        for (int i = 0; selectors[i] != NULL; i++)
+            selects |= strncmp(at + 1, selectors[i], strlen(selectors[i])) == 0;
+        if (selects) {
+            const char *shown = strncmp(at + 1, "opt=", 4) == 0 ? at + 5 : at + 1;
+            written += snprintf(out + written, size - (size_t)written, "%s%.*s", with,
+                                (int)(at + 1 + part - shown), shown);
+            with = ", ";
+        }
+        at += 1 + part;
+    }
+}
+
+static uint64_t fired(const struct tf_rule_seen *rule)
+{
+    return rule->fired + rule->begun;
+}
+
+static void say_unfired(struct tf_result *result, const char *text, const struct tf_rule_seen *rule)
+{
+    char calls[300];
+    describe_rule(text, calls, sizeof(calls));
+    if (rule->undelivered > 0)
+        conclude(result, TF_NOT_APPLICABLE, "%s cannot happen there: %s", text, tf_show_reason(rule->reason));
+    else if (rule->counted > 0)
+        conclude(result, TF_NOT_APPLICABLE, "it calls %s %" PRIu64 " time%s, and the fault is for another",
+                 calls, rule->counted, rule->counted == 1 ? "" : "s");
+    else
+        conclude(result, TF_NOT_APPLICABLE, "it never calls %s", calls);
+}
+
+/* Did the target's faults strike? `any`: one of them did. */
+static const struct tf_rule_seen *first_unfired(const struct tf_running *running, bool *any)
+{
+    const struct tf_rule_seen *first = NULL;
+    *any = running->seen.rules == 0;
+    for (uint32_t i = 0; i < running->seen.rules; i++) {
+        const struct tf_rule_seen *rule = &running->seen.rule[i];
+        *any |= fired(rule) > 0;
+        if (fired(rule) == 0 && first == NULL)
+            first = rule;
+    }
+    return first;
+}
+
+/* ---- findings ---- */
+
+static bool made_without_faults(const struct tf_baseline *baseline, const char *id)
+{
+    for (size_t i = 0; i < baseline->known_count; i++)
+        if (strcmp(baseline->known[i], id) == 0)
+            return true;
+    return false;
+}
+
+/* Those on the target that are new beside the run without faults. */
+static void keep_findings(struct verdict *verdict)
+{
+    struct tf_result *result = verdict->result;
+    const struct tf_case_battery *battery = verdict->run->options->battery;
+    size_t kept = 0;
+    for (size_t i = 0; i < result->findings_count; i++) {
+        struct tf_finding *finding = &result->findings[i];
+        if (strcmp(finding->program, verdict->target->actor->name) != 0 ||
+            made_without_faults(battery->baseline, finding->id)) {
+            tf_finding_fini(finding);
+            continue;
+        }
+        free(finding->reproduce);
+        finding->reproduce = strdup(battery->reproduce);
+        if (kept < i)
+            result->findings[kept] = *finding;
+        kept++;
+    }
+    result->findings_count = kept;
+}
+
+static void found(struct verdict *verdict, enum tf_check_id id, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void found(struct verdict *verdict, enum tf_check_id id, const char *format, ...)
+{
+    const struct tf_running *target = verdict->target;
+    const struct tf_case_battery *battery = verdict->run->options->battery;
+    const struct tf_rule_seen *struck = NULL;
+    const char *rule = "", *call = "";
+    char message[1024];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(message, sizeof(message), format, list);
+    va_end(list);
+    for (uint32_t i = 0; i < target->seen.rules && struck == NULL; i++)
+        if (fired(&target->seen.rule[i]) > 0) {
+            struck = &target->seen.rule[i];
+            rule = target->actor->faults[i].text;
+        }
+    for (int i = 0; struck != NULL && i < TF_CALLS && call[0] == '\0'; i++)
+        call = (struck->calls & TF_BIT(i)) != 0 ? tf_call_info[i].name : "";
+    struct tf_finding finding = {.check = &tf_check_info[id],
+                                 .program = strdup(target->actor->name),
+                                 .message = tf_text_clean(message, strlen(message), TF_RESULT_VALUE, false),
+                                 .rule = strdup(rule),
+                                 .call = strdup(call),
+                                 .reproduce = strdup(battery->reproduce),
+                                 .event = UINT64_MAX,
+                                 .times = 1};
+    tf_finding_id(finding.check->name, target->actor->run[0], call, "", battery->id, "", 0, finding.id);
+    tf_known_apply(verdict->run->options->known, &finding);
+    tf_result_finding(verdict->result, &finding);
+    verdict->expected++;
+}
+
+static void tolerate(struct verdict *verdict, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void tolerate(struct verdict *verdict, const char *format, ...)
+{
+    va_list list;
+    if (verdict->tolerated[0] != '\0')
+        return;
+    va_start(list, format);
+    vsnprintf(verdict->tolerated, sizeof(verdict->tolerated), format, list);
+    va_end(list);
+}
+
+/* ---- what the programs became ---- */
+
+static enum tf_check_id check_of(enum tf_became became, bool server)
+{
+    return became == TF_BECAME_SAME     ? TF_CHECK_failure_ignored
+           : became == TF_BECAME_OTHER  ? TF_CHECK_wrong_success
+           : became == TF_BECAME_KILLED ? TF_CHECK_killed
+           : became == TF_BECAME_HUNG   ? TF_CHECK_hung
+           : server                     ? TF_CHECK_service_lost
+                                        : TF_CHECK_transient_fatal;
+}
+
+/* Whether it went on as it may. */
+static bool judge_target(struct verdict *verdict, uint32_t at)
+{
+    const struct tf_expect *expect = &verdict->run->one->expect[at];
+    const char *name = verdict->target->actor->name;
+    char got[600];
+    enum tf_became became = tf_case_became(verdict->run, at, got, sizeof(got));
+    if (expect->outcome == 0 || tf_became_allowed(became, expect->outcome))
+        return true;
+    if (tf_became_allowed(became, expect->tolerated)) {
+        tolerate(verdict, "%s %s", name, got);
+        return true;
+    }
+    if (became == TF_BECAME_PATIENT) {
+        tolerate(verdict, "%s still waited at the end, with a time limit of its own", name);
+        return true;
+    }
+    if (became == TF_BECAME_SILENT && ((expect->outcome | expect->tolerated) & TF_OUTCOME_ERROR) != 0) {
+        found(verdict, TF_CHECK_silent_failure, "%s", got);
+        return true;
+    }
+    found(verdict, check_of(became, verdict->target->actor->role == TF_PART_SERVER), "%s", got);
+    return false;
+}
+
+static void judge_peers(struct verdict *verdict)
+{
+    const struct tf_case *one = verdict->run->one;
+    for (uint32_t i = 0; i < one->actors; i++) {
+        const struct tf_expect *expect = &one->expect[i];
+        char got[600];
+        if (one->actor[i].stands == TF_STANDS_TARGET || expect->outcome == 0)
+            continue;
+        enum tf_became became = tf_case_became(verdict->run, i, got, sizeof(got));
+        if (tf_became_allowed(became, expect->outcome))
+            continue;
+        if (tf_became_allowed(became, expect->tolerated))
+            tolerate(verdict, "%s %s", one->actor[i].name, got);
+        else
+            found(verdict, TF_CHECK_service_lost, "%s %s", one->actor[i].name, got);
+    }
+}
+
+/* The expectations that are none of outcomes. Of a case that was ended by a step only
+ * what is left when nothing else has been found. */
+static void judge_failures(struct verdict *verdict, bool others)
+{
+    struct tf_result *result = verdict->result;
+    for (size_t i = 0; i < result->failures_count; i++) {
+        const struct tf_failure *failure = &result->failures[i];
+        bool of_the_end = verdict->run->over || strcmp(failure->check, "killed") == 0;
+        if (!of_the_end || (!others && verdict->expected == 0))
+            found(verdict, TF_CHECK_broken_expectation, "%s%s%s: expected %s, got: %s", failure->program,
+                  failure->program[0] != '\0' ? " " : "", failure->check, failure->expected, failure->got);
+    }
+}
+
+/* What follows from a finding that says more is told, and no finding of its own. */
+static void make_notes(struct verdict *verdict, size_t from)
+{
+    struct tf_result *result = verdict->result;
+    for (size_t i = from; i < result->findings_count; i++) {
+        char note[700];
+        snprintf(note, sizeof(note), "%s: %.600s", result->findings[i].check->name,
+                 result->findings[i].message);
+        tf_result_note(result, note);
+        tf_finding_fini(&result->findings[i]);
+    }
+    result->findings_count = from;
+}
+
+/* ---- the verdict ---- */
+
+static const struct tf_failure *first_broken(const struct tf_result *result)
+{
+    for (size_t i = 0; i < result->failures_count; i++)
+        if (result->failures[i].broken)
+            return &result->failures[i];
+    return NULL;
+}
+
+static void judge(struct verdict *verdict, uint32_t target)
+{
+    struct tf_result *result = verdict->result;
+    keep_findings(verdict);
+    size_t own = result->findings_count, serious = 0;
+    for (size_t i = 0; i < own; i++)
+        serious += result->findings[i].check->severity > TF_NOTE;
+    bool goes_on = judge_target(verdict, target);
+    if (goes_on && !tf_case_settled(verdict->run))
+        judge_peers(verdict);
+    if (goes_on)
+        judge_failures(verdict, serious > 0);
+    if (serious > 0)
+        make_notes(verdict, own);
+}
+
+static const struct tf_finding *first_counting(const struct tf_result *result)
+{
+    for (size_t i = 0; i < result->findings_count; i++)
+        if (tf_finding_counts(&result->findings[i]))
+            return &result->findings[i];
+    return NULL;
+}
+
+/* A fault on another program that never struck: then nothing was tried. */
+static const char *peer_unfired(const struct tf_case_run *run)
+{
+    for (uint32_t i = 0; i < run->one->actors && !run->one->allow_unfired; i++) {
+        bool any;
+        if (run->one->actor[i].stands == TF_STANDS_TARGET || !run->running[i].seen.started)
+            continue;
+        const struct tf_rule_seen *rule = first_unfired(&run->running[i], &any);
+        if (rule != NULL)
+            return run->one->actor[i].faults[rule - run->running[i].seen.rule].text;
+    }
+    return NULL;
+}
+
+/* The failures have become findings, or mean nothing. */
+static void forget_failures(struct tf_result *result)
+{
+    for (size_t i = 0; i < result->failures_count; i++) {
+        free(result->failures[i].program);
+        free(result->failures[i].check);
+        free(result->failures[i].expected);
+        free(result->failures[i].got);
+    }
+    result->failures_count = 0;
+}
+
+static void forget_findings(struct tf_result *result)
+{
+    for (size_t i = 0; i < result->findings_count; i++)
+        tf_finding_fini(&result->findings[i]);
+    result->findings_count = 0;
+}
+
+static void decide(struct verdict *verdict, const struct tf_rule_seen *unfired)
+{
+    struct tf_result *result = verdict->result;
+    const struct tf_actor *actor = verdict->target->actor;
+    const struct tf_finding *counting = first_counting(result);
+    const char *peers = peer_unfired(verdict->run);
+    if (counting != NULL)
+        conclude(result, TF_FINDING, "%s: %s", counting->check->name, counting->message);
+    else if (unfired != NULL && !verdict->run->one->allow_unfired)
+        say_unfired(result, actor->faults[unfired - verdict->target->seen.rule].text, unfired);
+    else if (peers != NULL)
+        conclude(result, TF_NOT_TESTED, "the fault on the other side never struck: %s", peers);
+    else if (verdict->tolerated[0] != '\0')
+        conclude(result, TF_TOLERATED, "%s", verdict->tolerated);
+    else if (result->findings_count > 0)
+        conclude(result, TF_TOLERATED, "%s: %s", result->findings[0].check->name,
+                 result->findings[0].message);
+    else
+        conclude(result, TF_PASS, "%s", "");
+}
+
+void tf_case_verdict(struct tf_case_run *run)
+{
+    int target = tf_case_target(run->one);
+    struct verdict verdict = {.run = run, .result = run->result, .target = &run->running[target]};
+    const struct tf_failure *broken = first_broken(run->result);
+    bool any = false;
+    if (broken != NULL) {
+        conclude(run->result, TF_NOT_TESTED, "%s%s%s: expected %s, got: %s", broken->program,
+                 broken->program[0] != '\0' ? " " : "", broken->check, broken->expected, broken->got);
+        forget_failures(run->result);
+        forget_findings(run->result);
+        return;
+    }
+    const struct tf_rule_seen *unfired = first_unfired(verdict.target, &any);
+    if (!any && !run->one->allow_unfired) {
+        forget_findings(run->result);
+        say_unfired(run->result, verdict.target->actor->faults[0].text, unfired);
+    } else {
+        judge(&verdict, (uint32_t)target);
+        decide(&verdict, unfired);
+    }
+    forget_failures(run->result);
+}

@@ -1,0 +1,45 @@
+/* Inside a running case of a battery: what became of its programs, and what that
+ * comes to. */
+#ifndef TF_CASE_VERDICT_H
+#define TF_CASE_VERDICT_H
+
+#include "baseline.h"
+#include "case_run.h"
+
+/* ---- case_outcome.c ---- */
+
+enum tf_became {
+    TF_BECAME_NOTHING, /* it was not started */
+    TF_BECAME_SAME,    /* as without faults */
+    TF_BECAME_ERROR,   /* it ended by itself, with a status that is not 0, and said something */
+    TF_BECAME_SILENT,  /* the same, without a word */
+    TF_BECAME_OTHER,   /* it ended with success, but is not as without faults */
+    TF_BECAME_KILLED,  /* by a signal that nobody sent */
+    TF_BECAME_HUNG,    /* it still ran at the end */
+    TF_BECAME_PATIENT, /* the same, in a wait with a time limit of its own */
+};
+
+/* `got`: in words, what it did. */
+enum tf_became tf_case_became(const struct tf_case_run *run, uint32_t at, char *got, size_t size);
+/* Is this among the outcomes (bits of enum tf_outcome)? */
+bool tf_became_allowed(enum tf_became became, unsigned outcomes);
+const struct tf_usual *tf_case_usual(const struct tf_case_run *run, uint32_t at); /* NULL: not known */
+int tf_case_target(const struct tf_case *one);
+/* May it end before the case does? */
+bool tf_outcome_may_end(const struct tf_expect *expect);
+
+/* ---- case_verdict.c ---- */
+
+/* Does the case apply to the target at all? Otherwise the result says why not. */
+bool tf_case_applies(struct tf_case_run *run);
+/* Turns what was found and what failed into the result's verdict. */
+void tf_case_verdict(struct tf_case_run *run);
+
+/* ---- case_observe.c ---- */
+
+/* Of a run without faults: observed.json in its directory, with how often the target
+ * made each watched event, where it listened and what it connected to. */
+void tf_case_observe(struct tf_case_run *run);
+void tf_case_observe_event(struct tf_running *running, const struct tf_event *event);
+
+#endif
