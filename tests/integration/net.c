@@ -101,9 +101,13 @@ bool it_listens(struct it_child *child, int port)
 {
     bool listens = false;
 
-    while (!(listens = it_port_listens(port)) && !child->late &&
-           !(child->over && child->out_fd < 0 && child->err_fd < 0))
-        it_attend(child, 0.01), it_pause();
+    while (!(listens = it_port_listens(port)) && it_now_ns() < child->deadline_ns &&
+           !(child->over && child->out_fd < 0 && child->err_fd < 0)) {
+        if (child->over)
+            it_finish(child); /* its output has an end, too */
+        it_attend(child, 0.01);
+        it_pause();
+    }
     CHECK_SAYING(listens, it_text("it listens on %d; exit status %d\n%s%s", port, child->exit, child->out,
                                   child->err));
     return listens;
