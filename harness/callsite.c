@@ -20,8 +20,8 @@ struct tf_callsites {
 
 /* Separate debug files are looked for on this machine only: a server of them
  * (debuginfod) may be far away. */
-static int find_here(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, const char *file,
-                     const char *link, GElf_Word crc, char **found)
+int tf_callsites_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
+                           const char *file, const char *link, GElf_Word crc, char **found)
 {
     const char *urls = getenv("DEBUGINFOD_URLS");
     char *kept = urls ? strdup(urls) : NULL;
@@ -35,7 +35,7 @@ static int find_here(Dwfl_Module *module, void **data, const char *name, Dwarf_A
 
 static const Dwfl_Callbacks callbacks = {
     .find_elf = dwfl_build_id_find_elf,
-    .find_debuginfo = find_here,
+    .find_debuginfo = tf_callsites_debuginfo,
     .section_address = dwfl_offline_section_address,
 };
 

@@ -6,6 +6,8 @@
 
 #include "finding.h"
 
+#include <elfutils/libdwfl.h>
+
 struct tf_callsites; /* opens each module once */
 
 struct tf_callsites *tf_callsites_new(void); /* NULL: no memory */
@@ -16,6 +18,10 @@ struct tf_callsites *tf_callsites_new(void); /* NULL: no memory */
  * tf_frames_free. NULL with *count 0: no memory. */
 struct tf_frame *tf_callsites_find(struct tf_callsites *sites, const char *module, uint64_t offset,
                                    size_t *count);
+
+/* Dwfl_Callbacks.find_debuginfo, on this machine alone. */
+int tf_callsites_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
+                           const char *file, const char *link, GElf_Word crc, char **found);
 
 void tf_frames_free(struct tf_frame *frames, size_t count);
 void tf_callsites_free(struct tf_callsites *sites); /* NULL is fine */

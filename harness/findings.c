@@ -1,5 +1,6 @@
 #include "findings.h"
 
+#include "frames.h"
 #include "rule.h"
 #include "show.h"
 
@@ -151,7 +152,7 @@ void tf_findings_add(struct tf_findings *findings, enum tf_check_id id, const st
     if (!findings->sites)
         findings->sites = tf_callsites_new();
     if (!frames && *module && findings->sites)
-        frames = tf_callsites_find(findings->sites, module, event->caller, &frames_count);
+        frames = tf_frames_find(findings->sites, findings->segment, event, &frames_count);
     struct tf_finding finding = {.check = check,
                                  .event = event ? event->number : UINT64_MAX,
                                  .time_ns =

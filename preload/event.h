@@ -8,7 +8,7 @@
 
 #include "call.h"
 
-enum { TF_EVENT_VERSION = 1, TF_EVENT_DATA = 64 };
+enum { TF_EVENT_VERSION = 2, TF_EVENT_DATA = 64 };
 
 /* Why a fault that was decided on did not happen. */
 enum tf_reason {
@@ -48,7 +48,7 @@ struct tf_event {
     uint64_t position; /* bytes that had passed in this call's direction */
     uint8_t reason;    /* enum tf_reason; 0 where nothing stood in the way */
     uint8_t data_length;
-    uint8_t pad[2];
+    uint16_t stack; /* row of the segment's stacks, from 1; 0 unknown */
     int32_t value;
     uint8_t data[TF_EVENT_DATA]; /* the first bytes moved; struct pollfd[], struct epoll_event[] */
 };

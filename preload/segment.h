@@ -8,6 +8,7 @@
  *   modules          any process, a row once
  *   processes        each process its own row
  *   sockets          any process, by atomic operations
+ *   stacks           any process, a row once
  *   hands            .can and .pid the harness, once; slots see struct tf_hand_slot
  *   events           ring.h
  *
@@ -25,7 +26,7 @@
 #define TF_SEGMENT_MAGIC UINT64_C(0x314c554146504354) /* "TCPFAUL1" */
 
 enum {
-    TF_SEGMENT_VERSION = 4,
+    TF_SEGMENT_VERSION = 5,
     TF_MODULES = 512,
     TF_MODULE_PATH = 240,
     TF_PROCESSES = 4096,
@@ -35,6 +36,10 @@ enum {
     TF_IGNORED_OPTIONS = 8,
     TF_HAND_SLOTS = 64,
     TF_INHERITED = 8,
+    TF_STACKS = 256,
+    TF_STACK_WORDS = 1024,
+    TF_STACK_CODES = 96,
+    TF_STACK_MODULES = 12,
 };
 
 enum tf_gate {
@@ -182,6 +187,34 @@ struct tf_hands {
     struct tf_hand_slot slot[TF_HAND_SLOTS];
 };
 
+enum tf_stack_reg {
+    TF_STACK_RIP,
+    TF_STACK_RSP,
+    TF_STACK_RBP,
+    TF_STACK_RBX,
+    TF_STACK_R12,
+    TF_STACK_R13,
+    TF_STACK_R14,
+    TF_STACK_R15,
+    TF_STACK_REGS
+};
+
+/* The lower end of a stack, as it was inside the shim on the way to a call. x86-64 only. */
+struct tf_stack {
+    _Atomic uint32_t state; /* 0 free, 1 being written, 2 readable */
+    uint32_t pid, tid;
+    uint32_t words, codes, modules;
+    uint64_t caller; /* return address of the call */
+    uint64_t reg[TF_STACK_REGS];
+    struct {
+        uint64_t base; /* what is to be added to the file's addresses */
+        uint16_t row;  /* of the modules, from 1 */
+        uint16_t pad[3];
+    } module[TF_STACK_MODULES];
+    uint16_t code[TF_STACK_CODES]; /* words that point into modules, return addresses among them */
+    uint64_t word[TF_STACK_WORDS]; /* from RSP on */
+};
+
 struct tf_slot {
     _Atomic uint64_t state; /* ring.c */
     struct tf_event event;
@@ -209,6 +242,7 @@ struct tf_segment {
     _Alignas(64) _Atomic uint64_t next_event;
     _Atomic uint64_t lost_events;
     _Alignas(64) struct tf_slot event[TF_EVENTS];
+    struct tf_stack stack[TF_STACKS];
 };
 
 /* Creates `path` (O_EXCL, mode 0666 whatever the umask: processes of the run may

@@ -3,6 +3,7 @@
 #include "io.h"
 #include "ring.h"
 #include "socket.h"
+#include "stack.h"
 
 #include <poll.h>
 #include <string.h>
@@ -45,6 +46,7 @@ uint64_t tf_trace_enter(const struct tf_call *call, struct tf_event *event)
     };
     memcpy(event->arg, call->arg, sizeof event->arg);
     event->module = tf_caller_module(call->caller, &event->caller);
+    event->stack = tf_stack_row(call->caller, self);
     describe_socket(call, event);
     if (call->id == TF_setsockopt && call->arg[3] && (socklen_t)call->arg[4] >= sizeof(int)) {
         memcpy(&event->value, (const void *)call->arg[3], sizeof event->value);

@@ -1,5 +1,6 @@
 /* What is left of a run: events, counters, and that they add up. */
 #include "check.h"
+#include "frames.h"
 #include "net.h"
 #include "place.h"
 #include "suite.h"
@@ -166,9 +167,36 @@ static void a_trace_file_is_made_by_the_shim_itself(void)
     }
 }
 
+/* "receive left main", by what is known of the nth recv. */
+static const char *way_to(int n)
+{
+    size_t count = 0;
+    struct tf_callsites *sites = tf_callsites_new();
+    struct tf_frame *frames = tf_frames_find(sites, it_segment(), event_of(TF_recv, n), &count);
+    const char *text = "";
+
+    for (size_t i = 0; i < count; i++)
+        text = it_text("%s%s%s", text, i > 0 ? " " : "", frames[i].function);
+    CHECK_SAYING(count > 0 && strstr(frames[0].file, "programs/paths.c"), "there is a line");
+    tf_frames_free(frames, count);
+    tf_callsites_free(sites);
+    return text;
+}
+
+static void an_event_tells_what_called_its_call_site(void)
+{
+    CHECK_EXIT(it_shimmed(IT_TRACED, "", ARGV(it_program("paths"), "lrrl")), 0);
+    CHECK_TEXT(way_to(1), "receive left main");
+    CHECK_TEXT(way_to(2), "receive right main");
+    CHECK_TEXT(way_to(3), "receive right main");
+    CHECK_TEXT(way_to(4), "receive left main");
+    CHECK(event_of(TF_recv, 1)->stack == event_of(TF_recv, 4)->stack);
+    CHECK(event_of(TF_recv, 2)->stack == event_of(TF_recv, 3)->stack);
+}
+
 IT_SUITE(evidence, TEST(an_event_tells_what_was_asked_and_what_came_of_it),
          TEST(only_matched_calls_become_events_without_a_trace), TEST(events_outlive_a_killed_program),
          TEST(every_image_of_a_process_is_registered), TEST(counts_are_exact_across_threads_and_processes),
          TEST(how_many_chance_strikes_does_not_depend_on_the_threads_timing),
          TEST(more_connections_than_the_table_holds_are_all_known),
-         TEST(a_trace_file_is_made_by_the_shim_itself))
+         TEST(an_event_tells_what_called_its_call_site), TEST(a_trace_file_is_made_by_the_shim_itself))

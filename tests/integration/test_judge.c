@@ -407,6 +407,18 @@ static void a_known_finding_does_not_fail_and_a_new_one_does(void)
     CHECK_EXIT(other, 1); /* and not 128 + SIGPIPE */
 }
 
+static void a_finding_tells_what_called_the_site(void)
+{
+    struct it_child *run = it_tool(ARGV(
+        "run", it_file("frames.yaml", "name: frames\n"
+                                      "server: {run: '{fixtures}/echo-uses-closed-descriptor -p {port}', "
+                                      "faults: ['%in:short=1']}\n"
+                                      "client: '{fixtures}/half-close-client -p {port} -n 30'\n")));
+    CHECK_HAS(run->out, "at    serve at fixtures/echo-uses-closed-descriptor.c:");
+    CHECK_HAS(run->out, "from  serve_in_thread at fixtures/server.h:");
+    CHECK(!strstr(run->out, "start_thread"));
+}
+
 IT_SUITE(judge, TEST(each_check_catches_its_fixture_at_the_line),
          TEST(each_check_leaves_the_good_fixture_alone),
          TEST(a_lasting_emfile_makes_redis_spin_and_not_nginx_nor_memcached),
@@ -414,5 +426,5 @@ IT_SUITE(judge, TEST(each_check_catches_its_fixture_at_the_line),
          TEST(a_case_does_not_wait_for_a_proven_hang),
          TEST(a_case_goes_on_where_somebody_may_end_a_proven_hang),
          TEST(programs_that_wait_for_each_other_are_proven_to_hang),
-         TEST(programs_of_which_one_may_go_on_are_waited_for),
+         TEST(programs_of_which_one_may_go_on_are_waited_for), TEST(a_finding_tells_what_called_the_site),
          TEST(a_known_finding_does_not_fail_and_a_new_one_does))
