@@ -239,3 +239,25 @@ bool tf_alike_same(const struct tf_alike *alike, const char *text, size_t length
     tf_lines_fini(&lines);
     return same;
 }
+
+static bool begins_line(const struct tf_line *known, const struct tf_line *first, const struct tf_line *line)
+{
+    return known->varies || (line->length <= first->length &&
+                             (line->length == 0 || memcmp(line->text, first->text, line->length) == 0));
+}
+
+bool tf_alike_begins(const struct tf_alike *alike, const char *text, size_t length, const char *dir)
+{
+    struct tf_lines lines;
+    if (alike->learned == 0 || alike->order != ORDER_KEPT || tf_lines_split(&lines, text, length, dir) != 0)
+        return true;
+    const struct tf_lines *known = &alike->known;
+    size_t gap = gap_in(known), most = gap < lines.count ? gap : lines.count;
+    bool begins = gap < known->count || lines.count <= known->count;
+    for (size_t i = 0; i < most && begins; i++)
+        begins =
+            tf_line_fits(&known->line[i], &lines.line[i]) ||
+            (i + 1 == lines.count && begins_line(&known->line[i], &alike->first.line[i], &lines.line[i]));
+    tf_lines_fini(&lines);
+    return begins;
+}

@@ -39,6 +39,10 @@ int tf_alike_learn(struct tf_alike *alike, const char *text, size_t length, cons
 bool tf_alike_same(const struct tf_alike *alike, const char *text, size_t length, const char *dir,
                    struct tf_alike_difference *difference);
 
+/* Is it the beginning of such an output, down to nothing? In the middle of a line that
+ * has varied, and where lines have come in another order, the answer is yes. */
+bool tf_alike_begins(const struct tf_alike *alike, const char *text, size_t length, const char *dir);
+
 void tf_alike_free(struct tf_alike *alike); /* NULL is fine */
 
 #endif

@@ -130,9 +130,37 @@ static void the_first_line_that_differs_is_shown(void)
     tf_alike_free(alike);
 }
 
+static void begins(const char *first, const char *second, const char *output, bool wanted)
+{
+    struct tf_alike *alike = learned(first, second);
+    TF_CHECK(tf_alike_begins(alike, output, strlen(output), NULL) == wanted, "\"%s\"", output);
+    tf_alike_free(alike);
+}
+
+static void the_beginning_of_an_output_is_known(void)
+{
+    static const char text[] = "one\ntwo\nthree\n";
+    for (size_t length = 0; length < sizeof(text); length++) {
+        char output[sizeof(text)] = "";
+        memcpy(output, text, length);
+        begins(text, text, output, true);
+    }
+    begins(text, text, "ene", false);
+    begins(text, text, "one\n\n", false);
+    begins(text, text, "two", false);
+    begins(text, text, "one\ntwo\nthree\nfour\n", false);
+    begins("received 1000 bytes\n", "received 1000 bytes\n", "received 10 bytes\n", false);
+    begins("id 4f2a\nend\n", "id 99c1\nend\n", "id 5", true);
+    begins("id 4f2a\nend\n", "id 99c1\nend\n", "id 5544\nen", true);
+    begins("id 4f2a\nend\n", "id 99c1\nend\n", "id 5544\nand", false);
+    begins("a\nb\nc\n", "a\nc\n", "a\nd\n", true);
+    begins("a\nb\nc\n", "a\nc\n", "b", false);
+    begins("x\ny\n", "y\nx\n", "y\n", true);
+}
+
 TF_SUITE(alike, TF_TEST(what_is_the_same_every_time_counts),
          TF_TEST(times_and_numbers_of_the_system_never_count),
          TF_TEST(what_differed_without_faults_does_not_count),
          TF_TEST(lines_come_in_another_order_only_if_they_did), TF_TEST(a_third_output_is_learned_too),
          TF_TEST(the_scratch_directory_does_not_count), TF_TEST(bytes_may_be_anything),
-         TF_TEST(the_first_line_that_differs_is_shown))
+         TF_TEST(the_first_line_that_differs_is_shown), TF_TEST(the_beginning_of_an_output_is_known))
