@@ -69,35 +69,41 @@ _tcpfault() {
                 fi
                 return
                 ;;
-            inject | run | trace | report | doctor | peer | list | help) [[ -n $command ]] || command=${COMP_WORDS[i]} ;;
+            inject | run | check | trace | report | doctor | peer | list | help) [[ -n $command ]] || command=${COMP_WORDS[i]} ;;
         esac
     done
 
     case $prev in
-        --output | --fixtures) COMPREPLY=($(compgen -d -- "$cur")); return ;;
-        -o | --file | --report | --control | --record) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --output | --fixtures | --battery) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+        -o | --file | --report | --control | --config | --record | --record-reply) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$cur")); return ;;
         --format)
             local formats="term json"
-            [[ $command != run && $command != report ]] || formats+=" tap junit sarif markdown html"
+            [[ $command != run && $command != check && $command != report ]] || formats+=" tap junit sarif markdown html"
             COMPREPLY=($(compgen -W "$formats" -- "$cur"))
+            return
+            ;;
+        --only | --skip | --explain)
+            COMPREPLY=($(compgen -W "$(tcpfault list batteries 2>/dev/null | awk '{ print $1 }')" -- "$cur"))
             return
             ;;
         --seed | --timeout | --for | --filter | --repeat | -j | --jobs) return ;;
     esac
 
     case $command:$cur in
-        :*) COMPREPLY=($(compgen -W "inject run trace report doctor peer list help --help --version" -- "$cur")) ;;
+        :*) COMPREPLY=($(compgen -W "inject run check trace report doctor peer list help --help --version" -- "$cur")) ;;
         inject:-*) COMPREPLY=($(compgen -W "--allow-unfired --check --for --sandbox --control --seed --timeout --output --baseline --suppressions --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
         trace:-*) COMPREPLY=($(compgen -W "--file -o --format --for --sandbox --seed --timeout --output --baseline --suppressions --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
         run:-*) COMPREPLY=($(compgen -W "--jobs -j --filter --repeat --fail-fast --host --fixtures --format --report -o --seed --timeout --output --baseline --suppressions --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
+        check:-*) COMPREPLY=($(compgen -W "--peer --send --reply --config --env --only --skip --explain --battery --jobs -j --host --fixtures --format --report -o --seed --timeout --output --baseline --suppressions --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
         report:-*) COMPREPLY=($(compgen -W "--format --report -o --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
-        help:*) COMPREPLY=($(compgen -W "inject run trace report doctor peer list" -- "$cur")) ;;
+        help:*) COMPREPLY=($(compgen -W "inject run check trace report doctor peer list" -- "$cur")) ;;
         doctor:*) COMPREPLY=($(compgen -W "--format --help -h" -- "$cur")) ;;
-        peer:-*) COMPREPLY=($(compgen -W "--address --timeout --delay --byte-at-a-time --read-slowly --pause --silent --no-read --vanish --no-close --reset --reset-after --send --send-first --repeat --expect --until --quiet-for --greeting --connections --times --from --half-close --leave --half-open --reply --request-ends --until-eof --speaks-first --keep-alive --once --only-first --backlog --close-after --reply-then-hold --unread --close-first --no-accept --lose-syn --record --to-address --help -h" -- "$cur")) ;;
+        peer:-*) COMPREPLY=($(compgen -W "--address --timeout --delay --byte-at-a-time --read-slowly --pause --silent --no-read --vanish --no-close --reset --reset-after --send --send-first --repeat --expect --until --quiet-for --greeting --connections --times --from --half-close --leave --half-open --reply --request-ends --until-eof --speaks-first --keep-alive --once --only-first --backlog --close-after --reply-then-hold --unread --close-first --no-accept --lose-syn --record --record-reply --to-address --help -h" -- "$cur")) ;;
         peer:*) COMPREPLY=($(compgen -W "connect listen relay" -- "$cur")) ;;
         list:*) COMPREPLY=($(compgen -W "calls effects errnos checks batteries --format --help -h" -- "$cur")) ;;
         inject:*) _tcpfault_rule "$word" "$cur" ;;
+        check:*) COMPREPLY=($(compgen -W "server client" -- "$cur")) ;;
         report:*) COMPREPLY=($(compgen -f -X '!*.json' -- "$cur") $(compgen -d -- "$cur")) ;;
         run:*) COMPREPLY=($(compgen -f -X '!*.@(yaml|yml)' -- "$cur") $(compgen -d -- "$cur")) ;;
     esac
