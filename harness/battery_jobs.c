@@ -97,6 +97,41 @@ static int add(struct tf_check *check, const struct tf_case *one, struct tf_erro
     return 0;
 }
 
+/* What was found without faults, as a case that has run. */
+static int add_without(struct tf_check *check, struct tf_error *error)
+{
+    struct tf_result *result = &check->without;
+    bool counts = false;
+    for (size_t i = 0; i < result->findings_count; i++)
+        counts |= tf_finding_counts(&result->findings[i]);
+    if (!counts || !tf_check_shows_baseline(check))
+        return 0;
+    struct tf_jobs *jobs = &check->run.jobs;
+    struct tf_job *job = calloc(1, sizeof(*job));
+    char *message = NULL;
+    if (job == NULL ||
+        asprintf(&message, "%s: %s", result->findings[0].check->name, result->findings[0].message) < 0) {
+        free(job);
+        return tf_error_set(error, "out of memory");
+    }
+    result->file = strdup("without-faults");
+    result->suite = strdup(tf_check_part(check));
+    result->name = strdup("without-faults");
+    result->about = strdup("The programs run without any fault.");
+    result->reason = message;
+    result->reproduce = tf_check_reproduction(check, "without-faults");
+    result->directory = strdup("");
+    result->status = TF_FAILED;
+    result->verdict = TF_FINDING;
+    result->seed = check->run.seed;
+    job->result = *result;
+    memset(result, 0, sizeof(*result));
+    job->done = true;
+    jobs->job = job;
+    jobs->count = 1;
+    return 0;
+}
+
 int tf_check_make_jobs(struct tf_check *check, struct tf_error *error)
 {
     size_t count = count_meant(check);
@@ -104,6 +139,8 @@ int tf_check_make_jobs(struct tf_check *check, struct tf_error *error)
     check->ids = calloc(count + 1, sizeof(*check->ids));
     if (check->of == NULL || check->ids == NULL)
         return tf_error_set(error, "out of memory");
+    if (add_without(check, error) != 0)
+        return -1;
     for (size_t i = 0; i < check->batteries.count; i++)
         for (size_t j = 0; j < check->batteries.scenario[i]->cases_count; j++) {
             const struct tf_case *one = &check->batteries.scenario[i]->cases[j];

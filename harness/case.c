@@ -383,6 +383,9 @@ void tf_case_run(const struct tf_case *one, const struct tf_case_options *option
         run_programs(run);
         tear_down(run);
     } else {
+        if (options->battery != NULL && options->battery->baseline != NULL &&
+            result->verdict == TF_NO_VERDICT)
+            result->verdict = TF_NOT_TESTED;
         uv_loop_close(&run->loop);
     }
     result->duration_ns = tf_case_now() - begin;

@@ -100,9 +100,17 @@ static void describe_rule(const char *text, char *out, size_t size)
 {
     static const char *const selectors[] = {
         "role=", "peer=", "local=", "conn=", "opt=", "bytes=", "caller=", "errno=", "exe=", NULL};
+    static const char *const classes[][2] = {{"%accept", "accept"},
+                                             {"%in", "recv, read or their like"},
+                                             {"%out", "send, write or their like"},
+                                             {"%wait", "poll, select or their like"},
+                                             {"%option", "setsockopt or getsockopt"},
+                                             {"%all", "a function of TCP"}};
     size_t length = strcspn(text, ":");
-    bool class = text[0] == '%';
-    int written = snprintf(out, size, "%.*s", (int)(length - class), text + class);
+    int written = snprintf(out, size, "%.*s", (int)length, text);
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+        if (strlen(classes[i][0]) == length && strncmp(text, classes[i][0], length) == 0)
+            written = snprintf(out, size, "%s", classes[i][1]);
     const char *with = " with ";
     for (const char *at = text + length; *at == ':' && written >= 0 && (size_t)written < size;) {
         size_t part = strcspn(at + 1, ":");

@@ -1,5 +1,6 @@
 #include "jobs.h"
 
+#include "baseline.h"
 #include "case_run.h"
 
 #include <errno.h>
@@ -53,12 +54,20 @@ static char *clean(const char *text)
     return copy;
 }
 
+/* Of a battery's case: its id without its name. */
+static char *suite_of(const struct tf_job *job)
+{
+    const char *id = job->options.battery != NULL ? job->options.battery->id : "";
+    const char *slash = strrchr(id, '/');
+    return slash != NULL ? strndup(id, (size_t)(slash - id)) : clean(job->one->file->name);
+}
+
 /* What is known of a result before the case has run. */
 static void describe(struct tf_result *result, const struct tf_job *job)
 {
     memset(result, 0, sizeof(*result));
     result->file = clean(job->one->file->path);
-    result->suite = clean(job->one->file->name);
+    result->suite = suite_of(job);
     result->name = clean(job->one->name);
     result->line = job->one->line > 0 ? (unsigned int)job->one->line : 0;
     result->about = job->one->about != NULL
@@ -136,11 +145,13 @@ static int start(struct pool *pool, struct worker *worker, struct tf_error *erro
 
 static void set_reason(struct tf_job *job, enum tf_status status, const char *reason)
 {
+    bool battery = job->options.battery != NULL && job->options.battery->baseline != NULL;
     describe(&job->result, job);
-    job->result.status = status;
+    job->result.status = battery ? TF_SKIPPED : status;
+    job->result.verdict = battery ? TF_NOT_TESTED : TF_NO_VERDICT;
     free(job->result.reason);
     job->result.reason = clean(reason);
-    if (status == TF_BROKEN)
+    if (status == TF_BROKEN && !battery)
         tf_result_failure(&job->result, true, "", "run", "a result", reason);
     job->done = true;
 }
@@ -253,9 +264,17 @@ static int run_all(struct pool *pool, struct tf_error *error)
 {
     struct tf_jobs *jobs = pool->jobs;
     int result = 0;
+    for (size_t i = 0; i < jobs->count; i++)
+        if (jobs->job[i].done) {
+            pool->done++;
+            write_result(pool, &jobs->job[i]);
+        }
+    tell(pool);
     while (running(pool) > 0 ||
            (pool->next < jobs->count && !pool->failed && interrupted == 0 && result == 0)) {
         struct worker *worker = free_worker(pool);
+        while (pool->next < jobs->count && jobs->job[pool->next].done)
+            pool->next++;
         bool more = pool->next < jobs->count && !pool->failed && interrupted == 0 && result == 0;
         if (worker != NULL && more)
             result = start(pool, worker, error);

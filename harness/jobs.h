@@ -15,7 +15,7 @@ struct tf_job {
     unsigned int repeat;            /* from 1; 0: cases run once */
     char *reproduce, *directory;    /* for the result; directory also absolute in options */
     struct tf_result result;        /* filled when it has run */
-    bool done;
+    bool done;                      /* it has; or from the beginning, with a result: it is not to be run */
 };
 
 /* A case has begun or ended. */

@@ -1,6 +1,6 @@
 /* For people: a line a case, and for those that failed what, where and how to see
  * it again. */
-#include "result.h"
+#include "report_verdict.h"
 
 #include <string.h>
 
@@ -98,6 +98,10 @@ static void each(FILE *out, const struct tf_report_style *style, const struct tf
     static const char *const words[TF_STATUSES] = {"ok", "FAIL", "BROKEN", "skip"};
     bool bad = result->status == TF_FAILED || result->status == TF_BROKEN;
     (void)number;
+    if (result->verdict != TF_NO_VERDICT) {
+        tf_report_verdict(out, style, result);
+        return;
+    }
     if (style->quiet && !bad)
         return;
     fprintf(out, "%s%-6s%s %s", color_of(style, result->status), words[result->status], plain(style),
@@ -137,6 +141,10 @@ static void print_findings(FILE *out, const struct tf_run *run)
 static void end(FILE *out, const struct tf_report_style *style, const struct tf_run *run)
 {
     bool bad = run->counts[TF_FAILED] + run->counts[TF_BROKEN] > 0;
+    if (run->count > 0 && run->results[0].verdict != TF_NO_VERDICT) {
+        tf_report_verdicts(out, style, run);
+        return;
+    }
     if (style->quiet && !bad)
         return;
     fprintf(out, "%zu case%s:", run->count, run->count == 1 ? "" : "s");
