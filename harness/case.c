@@ -169,6 +169,16 @@ static int open_files(struct tf_case_run *run, struct tf_error *error)
     return result;
 }
 
+static int set_sysctl(const struct tf_case_run *run, const struct tf_pair *setting, struct tf_error *error)
+{
+    struct tf_wrong wrong;
+    char *value = tf_subst(setting->value, TF_SUBST_ALL, &run->values, NULL, &wrong);
+    int status = value == NULL ? tf_error_set(error, "%s", wrong.message)
+                               : tf_sandbox_sysctl(run->sandbox, setting->name, value, error);
+    free(value);
+    return status;
+}
+
 static int set_up(struct tf_case_run *run, struct tf_error *error)
 {
     if (open_files(run, error) != 0)
@@ -188,7 +198,7 @@ static int set_up(struct tf_case_run *run, struct tf_error *error)
     if (run->sandbox == NULL)
         return -1;
     for (uint32_t i = 0; i < run->one->sysctl_count; i++)
-        if (tf_sandbox_sysctl(run->sandbox, run->one->sysctl[i].name, run->one->sysctl[i].value, error) != 0)
+        if (set_sysctl(run, &run->one->sysctl[i], error) != 0)
             return -1;
     for (uint32_t i = 0; i < run->one->actors; i++)
         if (tf_running_prepare(run, i, error) != 0)

@@ -320,7 +320,7 @@ static int check_sysctl(const struct tf_canon *canon, const struct tf_node *entr
     if (strncmp(name, "net.", 4) != 0 || strstr(name, "..") != NULL || strchr(name, '/') != NULL)
         return tf_canon_fail(canon, entry->key, 0,
                              "\"%.60s\" is no setting of a network namespace; expected net.NAME", name);
-    return 0;
+    return tf_canon_subst(canon, entry, 0);
 }
 
 TF_WRITER(pairs)
