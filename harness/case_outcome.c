@@ -65,6 +65,9 @@ static enum tf_became ended(const struct tf_case_run *run, uint32_t at, char *go
     if (difference.line > 0)
         snprintf(got + length, size - length, "; in line %zu of its output, expected \"%s\", got \"%s\"",
                  difference.line, difference.expected, difference.got);
+    if (seen->end.status == 0 && !server && wanted == 0 && usual != NULL &&
+        tf_alike_begins(usual->out, seen->out, seen->out_length, run->options->directory))
+        return TF_BECAME_PART;
     if (seen->end.status == 0)
         return TF_BECAME_OTHER;
     if (said_something(run, usual, seen))
@@ -102,6 +105,7 @@ bool tf_became_allowed(enum tf_became became, unsigned outcomes)
 {
     unsigned which = became == TF_BECAME_SAME    ? TF_OUTCOME_SAME
                      : became == TF_BECAME_ERROR ? TF_OUTCOME_ERROR
+                     : became == TF_BECAME_PART  ? TF_OUTCOME_PART
                                                  : 0;
     if (became == TF_BECAME_NOTHING)
         return true;

@@ -48,18 +48,16 @@ static void conclude(struct tf_result *result, enum tf_verdict verdict, const ch
 
 static void describe_pattern(const struct tf_pattern *pattern, char *out, size_t size)
 {
-    size_t length = 0;
-    out[0] = '\0';
-    for (int call = 0; call < TF_CALLS && length < size; call++)
-        if ((pattern->calls & TF_BIT(call)) != 0)
-            length += (size_t)snprintf(out + length, size - length, "%s%s", length > 0 ? " or " : "",
-                                       tf_call_info[call].name);
+    tf_calls_write(pattern->calls, UINT64_MAX, out, size);
+    size_t length = strlen(out);
     const char *option = pattern->has_opt ? tf_option_name(pattern->opt_level, pattern->opt_name) : NULL;
     const char *error = pattern->has_error && pattern->error > 0 ? tf_errno_name(pattern->error) : NULL;
     if (option != NULL && length < size)
         length += (size_t)snprintf(out + length, size - length, " with %s", option);
     if (error != NULL && length < size)
         snprintf(out + length, size - length, " that fails with %s", error);
+    if (pattern->has_result && pattern->result.min == pattern->result.max && length < size)
+        snprintf(out + length, size - length, " that gives %" PRId64, pattern->result.min);
 }
 
 static bool requirement_met(const struct tf_case_run *run, const struct tf_pattern *pattern)
@@ -243,6 +241,7 @@ static void tolerate(struct verdict *verdict, const char *format, ...)
 static enum tf_check_id check_of(enum tf_became became, bool server)
 {
     return became == TF_BECAME_SAME     ? TF_CHECK_failure_ignored
+           : became == TF_BECAME_PART   ? TF_CHECK_wrong_success
            : became == TF_BECAME_OTHER  ? TF_CHECK_wrong_success
            : became == TF_BECAME_KILLED ? TF_CHECK_killed
            : became == TF_BECAME_HUNG   ? TF_CHECK_hung

@@ -332,7 +332,7 @@ static void a_battery_says_what_may_become_of_its_target(void)
         "battery: client\nsource: tcp(7)\nrequires: [connect, reply]\n"
         "server: {run: \"{peer}\"}\nclient: {run: \"{target}\"}\n"
         "expect: {client: {outcome: [same, error]}}\ncases:\n"
-        "- {name: a, why: Because., expect: {client: {outcome: same, tolerated: error}}}\n"
+        "- {name: a, why: Because., expect: {client: {outcome: same, tolerated: [error, part]}}}\n"
         "- {name: b, server: 'x --file {sent} {reply} {address}', requires: {call: send, "
         "count: 2+}}\n";
     struct tf_scenario *scenario = tf_scenario_parse("s.yaml", text, sizeof(text) - 1, &error);
@@ -344,7 +344,7 @@ static void a_battery_says_what_may_become_of_its_target(void)
     CU_ASSERT_EQUAL(a->actor[0].stands, TF_STANDS_PEER);
     CU_ASSERT_EQUAL(a->actor[1].stands, TF_STANDS_TARGET);
     CU_ASSERT_EQUAL(a->expect[1].outcome, TF_OUTCOME_SAME);
-    CU_ASSERT_EQUAL(a->expect[1].tolerated, TF_OUTCOME_ERROR);
+    CU_ASSERT_EQUAL(a->expect[1].tolerated, TF_OUTCOME_ERROR | TF_OUTCOME_PART);
     TF_SAME(a->why, "Because.");
     TF_SAME(a->source, "tcp(7)");
     CU_ASSERT_EQUAL(a->requires_count, 2);
