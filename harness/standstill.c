@@ -46,7 +46,7 @@ static bool network_rests(const struct tf_net_rows *rows)
     return true;
 }
 
-/* Only a process of this network can write to it. */
+/* Only a process of this network can write to it. Who reads may be the tool. */
 static bool is_internal(pid_t pid, int fd)
 {
     char path[64], target[64];
@@ -73,7 +73,7 @@ static bool waits_in_vain(struct look *look, pid_t pid, pid_t tid)
     }
     for (size_t i = 0; i < wait.fds; i++) {
         const struct tf_net_socket *row = tf_wait_row(&look->rows, pid, wait.fd[i]);
-        if (!row && !is_internal(pid, wait.fd[i]))
+        if (!row && (wait.beyond_input || !is_internal(pid, wait.fd[i])))
             return false;
         if (!row)
             continue;
@@ -145,8 +145,12 @@ static bool rests(struct look *look, const struct tf_sandbox *sandbox)
         if (!rules_rest(&tf_collect_segment(look->part[i].collect)->plan))
             return false;
     }
-    return !tf_net_rows(sandbox, 0, &look->rows, &error) && network_rests(&look->rows) &&
-           processes_wait(look);
+    if (tf_net_rows(sandbox, 0, &look->rows, &error) || !network_rests(&look->rows) || !processes_wait(look))
+        return false;
+    bool any = false;
+    for (size_t i = 0; i < look->parts; i++)
+        any |= look->part[i].waits;
+    return any;
 }
 
 bool tf_standstill_look(struct tf_standstill *still, struct tf_standstill_part *part, size_t parts,

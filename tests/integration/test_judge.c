@@ -365,19 +365,19 @@ static void programs_of_which_one_may_go_on_are_waited_for(void)
                             "- name: a limit\n"
                             "  server: " PYTHON(LISTENS "c.settimeout(1); c.recv(9)") //
                             "  client: " PYTHON(CONNECTS "s.recv(9)")                 //
-                            "  expect: {server: {exit: 1}}\n"
+                            "  expect: {server: {alive: false, exit: 1}}\n"
                             "- name: a limit of the listener's\n"
                             "  server: " PYTHON("s = socket.create_server(('127.0.0.1', {port})); "
                                                 "s.setsockopt(1, 20, (1).to_bytes(8, 'little') + bytes(8)); "
                                                 "c = s.accept()[0]; c.recv(9)") //
                             "  client: " PYTHON(CONNECTS "s.recv(9)")           //
-                            "  expect: {server: {exit: 1}}\n"
+                            "  expect: {server: {alive: false, exit: 1}}\n"
                             "- name: somebody who comes later\n"
                             "  programs:\n"
                             "    server: " PYTHON(LISTENS "s.accept()")     //
                             "    client: " PYTHON(CONNECTS "s.recv(9)")     //
                             "    late: " PYTHON("time.sleep(1); " CONNECTS) //
-                            "  expect: {server: {exit: 0}}\n")));
+                            "  expect: {server: {alive: false, exit: 0}}\n")));
     CHECK_EXIT(run, 0);
     CHECK_HAS(run->out, "3 cases: 3 ok");
 }
