@@ -370,7 +370,6 @@ static void run_programs(struct tf_case_run *run)
         tf_case_verdict(run);
     else
         conclude(run->result);
-    tf_case_transitions(run);
     if (run->result->status != TF_HELD || run->result->findings_count > 0)
         tf_case_show(run);
 }

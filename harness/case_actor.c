@@ -274,5 +274,4 @@ void tf_running_fini(struct tf_running *running)
     free(running->seen.watches);
     free(running->command);
     free(running->observed);
-    tf_lives_free(running->lives);
 }

@@ -1,5 +1,6 @@
 /* A program of a case, judged beyond what its scenario expects. */
 #include "case_run.h"
+#include "saved_life.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,19 +55,6 @@ static void keep_findings(struct tf_running *running)
     }
 }
 
-static void keep_transitions(const struct tf_running *running)
-{
-    const struct tf_lives *lives = tf_judge_lives(running->judge);
-    char line[64];
-    for (unsigned from = 1; from < TF_STATES; from++)
-        for (unsigned to = 1; to < TF_STATES; to++) {
-            if ((tf_lives_transitions(lives, from) & 1U << to) == 0)
-                continue;
-            snprintf(line, sizeof(line), "%s %s", tf_net_state_name(from), tf_net_state_name(to));
-            tf_result_transition(running->run->result, line);
-        }
-}
-
 void tf_running_judge(struct tf_running *running)
 {
     const struct tf_seen *seen = &running->seen;
@@ -84,5 +72,5 @@ void tf_running_judge(struct tf_running *running)
     if (tf_judge_partial(running->judge))
         tf_result_note(running->run->result, "there were too many events to judge them all");
     keep_findings(running);
-    keep_transitions(running);
+    tf_result_lives(running->run->result, tf_judge_lives(running->judge));
 }

@@ -8,7 +8,6 @@
 #include "expect.h"
 #include "judge.h"
 #include "launch.h"
-#include "lifecycle.h"
 #include "proc.h"
 #include "standstill.h"
 
@@ -46,7 +45,6 @@ struct tf_running { /* a program of the case */
     uint64_t recents;
     struct tf_event around[TF_AROUND]; /* its first fault */
     size_t arounds;
-    struct tf_lives *lives;       /* of its sockets; NULL: no memory */
     char *command;                /* for reports */
     struct tf_proc proc;          /* of its processes */
     bool detached;                /* its first process has ended, and those that it left go on: a daemon */
@@ -140,8 +138,6 @@ uint64_t tf_running_watched(const struct tf_running *running, const struct tf_pa
 /* Appends the events around each program's first fault and its last ones, in the
  * order of time, to the result. */
 void tf_case_show(struct tf_case_run *run);
-/* Appends which of TCP's states its sockets went through. */
-void tf_case_transitions(struct tf_case_run *run);
 /* Is it in a wait with a time limit of its own? */
 bool tf_running_patient(struct tf_running *running);
 /* The process of the segment's row `row`, as the host numbers it; 0: it is gone; -1:

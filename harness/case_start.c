@@ -125,7 +125,6 @@ int tf_running_prepare(struct tf_case_run *run, uint32_t at, struct tf_error *er
     error->text[0] = '\0';
     if (tf_running_watches(running, error) != 0)
         return -1;
-    running->lives = running->actor->shim ? tf_lives_new() : NULL;
     return running->actor->shim ? open_collect(running, error) : 0;
 }
 

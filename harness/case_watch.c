@@ -3,7 +3,6 @@
 #include "case_run.h"
 #include "case_verdict.h"
 #include "proc.h"
-#include "saved_life.h"
 #include "segment.h"
 #include "show.h"
 
@@ -64,8 +63,6 @@ void tf_running_event(void *data, enum tf_collect_what what, const struct tf_eve
     if (struck && event->rule > 0 && event->rule <= TF_RULES_MAX && event->call < TF_CALLS)
         running->seen.rule[event->rule - 1].calls |= TF_BIT(event->call);
     keep_around(running, event, struck);
-    if (running->lives != NULL)
-        tf_lives_event(running->lives, event);
     running->recent[running->recents++ % TF_RECENT] = *event;
     for (size_t i = 0; i < running->seen.watches_count; i++)
         running->seen.watches[i].count += tf_pattern_matches(running->seen.watches[i].pattern, event);
@@ -189,12 +186,6 @@ static void find_states(struct timeline *timeline, const struct tf_running *runn
         shown->state = life != NULL ? life->state : 0;
     }
     tf_lives_free(lives);
-}
-
-void tf_case_transitions(struct tf_case_run *run)
-{
-    for (uint32_t i = 0; i < run->one->actors; i++)
-        tf_result_lives(run->result, run->running[i].lives);
 }
 
 void tf_case_show(struct tf_case_run *run)

@@ -231,6 +231,16 @@ static void fail(struct tf_lives *lives, struct tf_life *life, const struct tf_e
     becomes(lives, life, TCP_CLOSE);
 }
 
+/* ENOTCONN on what was connected: a RST came that no call has told of. After our own
+ * FIN that of the peer may have come. */
+static void is_gone(struct tf_lives *lives, struct tf_life *life, const struct tf_event *event)
+{
+    if (life->state == TCP_LAST_ACK)
+        becomes(lives, life, TCP_CLOSE);
+    else if (life->established_ns && !life->shut_ns)
+        break_off(lives, life, event, ENOTCONN);
+}
+
 /* Our FIN, or what close sends for it. */
 static void finish(struct tf_lives *lives, struct tf_life *life)
 {
@@ -359,10 +369,16 @@ static void happened(struct tf_lives *lives, struct tf_life *life, const struct 
         connecting(lives, life, event);
         return;
     case TF_shutdown:
+        if (event->error == ENOTCONN)
+            is_gone(lives, life, event);
         if (event->error || event->arg[1] == SHUT_RD)
             return;
         life->shut_ns = event->time_ns;
         finish(lives, life);
+        return;
+    case TF_getpeername:
+        if (event->error == ENOTCONN)
+            is_gone(lives, life, event);
         return;
     case TF_setsockopt:
     case TF_getsockopt:

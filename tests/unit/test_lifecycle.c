@@ -160,8 +160,41 @@ static void the_kernel_knows_of_states_that_no_call_tells(void)
     tf_lives_free(lives);
 }
 
+static void a_reset_that_only_shutdown_tells_of_is_no_close_of_ours(void)
+{
+    begin();
+    tell(TF_socket, 0, -1, 3, 0);
+    tell(TF_shutdown, 11, 3, 0, ENOTCONN); /* not connected yet */
+    CU_ASSERT_EQUAL(end(11)->broken_ns, 0);
+    tell(TF_connect, 11, 3, 0, 0);
+    tell(TF_shutdown, 11, 3, 0, ENOTCONN);
+    CU_ASSERT_EQUAL(end(11)->state, TCP_CLOSE);
+    CU_ASSERT_EQUAL(end(11)->broken_error, ENOTCONN);
+    tell(TF_close, 11, 3, 0, 0);
+    CU_ASSERT_EQUAL(end(11)->state, TCP_CLOSE);
+    CU_ASSERT_EQUAL(tf_lives_transitions(lives, TCP_ESTABLISHED), 1U << TCP_CLOSE);
+    tf_lives_free(lives);
+}
+
+static void a_peer_that_closes_after_us_resets_nothing(void)
+{
+    begin();
+    tell(TF_socket, 0, -1, 3, 0);
+    tell(TF_connect, 11, 3, 0, 0);
+    struct tf_event shut = event_of(TF_shutdown, 11, 3, 0, 0);
+    shut.arg[1] = SHUT_WR;
+    CU_ASSERT_EQUAL(tf_lives_event(lives, &shut), 0);
+    tell(TF_getpeername, 11, 3, 0, ENOTCONN);
+    CU_ASSERT_EQUAL(end(11)->state, TCP_FIN_WAIT1);
+    CU_ASSERT_EQUAL(end(11)->broken_ns, 0);
+    tf_lives_free(lives);
+}
+
 TF_SUITE(lifecycle, TF_TEST(a_client_that_closes_first_is_seen_from_its_socket_call_on),
          TF_TEST(an_accepted_socket_is_told_by_its_connection),
          TF_TEST(a_refused_connect_is_no_established_connection),
          TF_TEST(a_reset_breaks_and_a_half_close_does_not), TF_TEST(it_is_released_with_its_last_duplicate),
-         TF_TEST(options_that_were_set_are_known), TF_TEST(the_kernel_knows_of_states_that_no_call_tells))
+         TF_TEST(options_that_were_set_are_known),
+         TF_TEST(a_reset_that_only_shutdown_tells_of_is_no_close_of_ours),
+         TF_TEST(a_peer_that_closes_after_us_resets_nothing),
+         TF_TEST(the_kernel_knows_of_states_that_no_call_tells))
