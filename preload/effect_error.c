@@ -69,13 +69,16 @@ static bool comes_later(int error)
 
 /* Both leave the connection to be made in the background. Not by SO_SNDTIMEO: a
  * connection that is made at once would have been reported already, and the next
- * connect, which reports it once, would say EISCONN (__inet_stream_connect). */
-static long connect_in_background(const struct tf_call *call)
+ * connect, which reports it once, would say EISCONN (__inet_stream_connect). With
+ * drop, too, it is not made, and goes on trying. */
+static long connect_in_background(struct tf_call *call)
 {
     long flags = tf_sys(SYS_fcntl, call->fd, F_GETFL);
 
     tf_sys(SYS_fcntl, call->fd, F_SETFL, flags | O_NONBLOCK);
-    long result = tf_sys(SYS_connect, call->arg[0], call->arg[1], call->arg[2]);
+    long result = tf_has(call, TF_EFFECT_drop)
+                      ? tf_effect_drop(call)
+                      : tf_sys(SYS_connect, call->arg[0], call->arg[1], call->arg[2]);
     tf_sys(SYS_fcntl, call->fd, F_SETFL, flags);
     return result;
 }

@@ -59,6 +59,10 @@ static void a_blocking_connect_waits_as_long_as_the_program_or_the_kernel_does(v
 {
     const char *rules = "connect:drop:when=1";
     const char *timed = "l.listen c.tcp c.sndtimeo:200 mark c.connect since:200 c.connect";
+    /* Interrupted as well: connect(2), EINTR. */
+    PROBE("connect:drop:signal=USR1:when=1",
+          "on:USR1 l.listen c.tcp c.sndtimeo:200 c.connect c.state c.connect",
+          "c.connect=EINTR c.state=SYN_SENT c.connect=EALREADY");
     PROBE(rules, timed, "c.connect=EINPROGRESS since=yes c.connect=EALREADY");
     SANDBOX(rules, timed, "c.connect=EINPROGRESS since=yes c.connect=EALREADY");
     /* tcp(7): one retransmission, after 1 s; 2 s more, and it is given up. */
