@@ -2,7 +2,8 @@
  *
  * False alarms: a child that closes what it inherited, and a program that closes all
  * numbers there could be, do not use what they closed; the shim leaves the latter
- * out (trace.c), and here only the process counts that had closed the socket. */
+ * out (trace.c), and here only the process counts that had closed the socket. Where
+ * one thread alone uses sockets, a second close that fails has hit nobody's. */
 #include "check.h"
 
 #include <errno.h>
@@ -17,6 +18,14 @@ static const struct tf_event *closed_before(const struct tf_evidence *evidence, 
     return NULL;
 }
 
+static bool has_threads(const struct tf_evidence *evidence, const struct tf_event *of)
+{
+    for (const struct tf_event *event = evidence->event; event < evidence->event + evidence->events; event++)
+        if (event->pid == of->pid && event->tid != of->tid)
+            return true;
+    return false;
+}
+
 void tf_check_double_close(const struct tf_evidence *evidence)
 {
     for (const struct tf_event *event = evidence->event; event < evidence->event + evidence->events;
@@ -25,7 +34,7 @@ void tf_check_double_close(const struct tf_evidence *evidence)
             continue;
         const struct tf_event *first = closed_before(evidence, event);
         if (first && (!first->error || tf_event_returned(first)) && first->error != EINTR &&
-            first->error != EIO)
+            first->error != EIO && has_threads(evidence, event))
             tf_found(evidence, TF_CHECK_double_close, event, tf_life_of(evidence, event),
                      "close(%d) gave EBADF: it had closed this socket %.3f ms before", event->fd,
                      (double)(event->time_ns - first->time_ns) / 1e6);
