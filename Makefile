@@ -6,6 +6,7 @@
 #                       never for the shim, which lives in other programs
 #   PREFIX=/usr/local   DESTDIR=   for install and uninstall
 #   FUZZ_SECONDS=60     for each fuzz target
+#   RUNS=100            of each pair of programs, for judge-check
 #   SOAK_SECONDS=120    SEED=N   SESSION=N   of the soak test; a session alone
 #   JOBS=2              scenarios at a time
 #   V=1                 show the commands
@@ -18,6 +19,7 @@ PREFIX ?= /usr/local
 SANITIZE ?=
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 120
+RUNS ?= 100
 JOBS ?= 2
 
 comma := ,
@@ -83,7 +85,7 @@ demo: ## install what is missing (root), build, run the example suites
 test: ## the same, then everything but sanitizers, fuzzing and the benchmark
 	@tests/setup.sh --install test
 	@$(MAKE) --no-print-directory $(PARALLEL) all test-programs
-	@BUILD=$(BUILD) JOBS=$(JOBS) tests/stages.sh unit integration scenarios fidelity lint
+	@BUILD=$(BUILD) JOBS=$(JOBS) tests/stages.sh unit integration scenarios judging fidelity lint
 
 ci: ## what make test leaves out: sanitizers, clang, fuzzing, soak, benchmark, another user
 	@tests/setup.sh --install test
@@ -107,6 +109,9 @@ fidelity: ready tool $(FIDELITY) ## injected faults beside real ones: is everyth
 
 fidelity-update: ready tool $(FIDELITY) ## the same, and write its table, tests/fidelity/FIDELITY.md
 	@/usr/bin/python3 tests/fidelity/fidelity.py --update $(BUILD)
+
+judge-check: ready all ## good programs, RUNS times each, without faults and under harmless ones: is nothing found?
+	@/usr/bin/python3 tests/judging/no_alarms.py $(BUILD) $(RUNS) $(JOBS)
 
 fuzz: ready $(FUZZ) ## each parser under libFuzzer, FUZZ_SECONDS each
 	@for target in $(FUZZ); do \
@@ -162,7 +167,7 @@ help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r target about; do printf '  %-14s %s\n' "$$target" "$$about"; done
 
-.PHONY: all tool fixtures demo test ci ready unit integration test-programs fidelity fidelity-update fuzz \
+.PHONY: all tool fixtures demo test ci ready unit integration test-programs fidelity fidelity-update judge-check fuzz \
 	soak bench bench-check bench-late web-check pictures lint format install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

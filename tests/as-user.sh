@@ -4,7 +4,7 @@
 #
 #   tests/as-user.sh [STAGE...]
 cd "$(dirname "$0")/.." || exit 2
-[ $# != 0 ] || set -- unit integration scenarios fidelity
+[ $# != 0 ] || set -- unit integration scenarios judging fidelity
 id=65534
 
 copy=$(mktemp -d /tmp/tcpfault-user.XXXXXX) || exit 2

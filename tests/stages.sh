@@ -23,6 +23,7 @@ stage() {
     integration) "$BUILD/tests/integration/integration" ;;
     scenarios) scenarios "$BUILD" ;;
     fidelity) /usr/bin/python3 tests/fidelity/fidelity.py --brief "$BUILD" ;;
+    judging) /usr/bin/python3 tests/judging/no_alarms.py "$BUILD" 2 "$JOBS" ;;
     lint) tests/lint/run.sh fast ;;
     analysis) tests/lint/run.sh slow ;;
     clang) $make BUILD="$BUILD-clang" CC=clang all unit && scenarios "$BUILD-clang" ;;
