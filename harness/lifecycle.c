@@ -7,8 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* A socket that was made, and whose cookie no call has told yet: of socket(2) by
- * its descriptor, of accept(2) by the number of its connection. */
+/* A new socket whose cookie no call has told: known by descriptor, or by connection. */
 struct newborn {
     uint32_t pid, conn;
     int32_t fd;
