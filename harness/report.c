@@ -35,12 +35,25 @@ int tf_report_names(char *out, size_t size)
     return length;
 }
 
+enum { FRAMES = 6 }; /* that a terminal shows unless it is verbose */
+
 static const char *color_of(const struct tf_report_style *style, const struct tf_finding *finding)
 {
     static const char *const codes[] = {"\033[36m", "\033[33m", "\033[31m"};
     return !style->color                      ? ""
            : finding->state == TF_FINDING_NEW ? codes[finding->check->severity]
                                               : "\033[2m";
+}
+
+static void show_frames(FILE *out, const char *indent, const struct tf_finding *finding, size_t limit)
+{
+    for (size_t i = 0; i < finding->frames_count && i < limit; i++) {
+        char site[1024];
+        tf_frame_show(&finding->frames[i], site, sizeof(site));
+        fprintf(out, "%s  %s %s\n", indent, i == 0 ? "at   " : "from ", site);
+    }
+    if (finding->frames_count > limit)
+        fprintf(out, "%s  from  %zu more; --verbose shows them\n", indent, finding->frames_count - limit);
 }
 
 void tf_report_finding(FILE *out, const struct tf_report_style *style, const char *indent,
@@ -58,11 +71,7 @@ void tf_report_finding(FILE *out, const struct tf_report_style *style, const cha
     fputc('\n', out);
     if (style->quiet || (finding->state != TF_FINDING_NEW && !style->verbose))
         return;
-    for (size_t i = 0; i < finding->frames_count; i++) {
-        char site[1024];
-        tf_frame_show(&finding->frames[i], site, sizeof(site));
-        fprintf(out, "%s  %s %s\n", indent, i == 0 ? "at   " : "from ", site);
-    }
+    show_frames(out, indent, finding, style->verbose ? finding->frames_count : FRAMES);
     if (finding->rule[0] != '\0')
         fprintf(out, "%s  after %s\n", indent, finding->rule);
     for (size_t i = 0; i < finding->life_count; i++)

@@ -94,6 +94,32 @@ static void the_terminal_report_says_what_and_how_again(void)
     free(text);
 }
 
+static void a_deep_stack_is_cut_unless_all_is_wanted(void)
+{
+    static const struct tf_check_info check = {.name = "spin", .why = "It burns.", .source = "recv(2)"};
+    struct tf_frame frames[9];
+    struct tf_finding finding = {.check = &check,
+                                 .program = "server",
+                                 .message = "it spins",
+                                 .rule = "",
+                                 .excuse = "",
+                                 .reproduce = "",
+                                 .frames = frames,
+                                 .frames_count = 9};
+    for (size_t i = 0; i < finding.frames_count; i++)
+        frames[i] = (struct tf_frame){.module = "server", .offset = i, .function = "", .file = ""};
+    for (int verbose = 0; verbose <= 1; verbose++) {
+        char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+        tf_report_finding(out, &(struct tf_report_style){.verbose = verbose}, "", &finding);
+        fclose(out);
+        CU_ASSERT(has(text, "server+0x5\n") && has(text, "server+0x8\n") == verbose);
+        CU_ASSERT(has(text, "  from  3 more; --verbose shows them\n") != verbose);
+        free(text);
+    }
+}
+
 static void quiet_leaves_only_what_is_wrong(void)
 {
     char *text = tf_sample_written("term", (struct tf_report_style){.quiet = true});
@@ -204,6 +230,7 @@ static void junit_is_valid(void)
 TF_SUITE(report, TF_TEST(no_report_lets_control_characters_through),
          TF_TEST(clean_text_is_bounded_and_escaped), TF_TEST(results_survive_json),
          TF_TEST(the_terminal_report_says_what_and_how_again), TF_TEST(quiet_leaves_only_what_is_wrong),
-         TF_TEST(color_only_where_wanted), TF_TEST(tap_has_a_plan_and_a_line_a_case),
-         TF_TEST(json_is_one_document_with_a_version), TF_TEST(files_tell_their_format_by_their_names),
+         TF_TEST(a_deep_stack_is_cut_unless_all_is_wanted), TF_TEST(color_only_where_wanted),
+         TF_TEST(tap_has_a_plan_and_a_line_a_case), TF_TEST(json_is_one_document_with_a_version),
+         TF_TEST(files_tell_their_format_by_their_names),
          TF_TEST(a_case_that_failed_by_a_finding_alone_names_it), TF_TEST(junit_is_valid))
