@@ -1,10 +1,11 @@
 #!/bin/sh
 # Are the things here that a goal needs? Says what is missing, or installs it.
 #
-#   tests/setup.sh [--install] build|demo|test|web
+#   tests/setup.sh [--install] build|demo|test|web|known
 #
-# Each goal includes the one before. What is looked for is the thing itself, not
-# the package, so a system without dpkg, or nginx-full for nginx-light, will do.
+# Each goal includes the one before, but "known" not "web". What is looked for is
+# the thing itself, not the package, so a system without dpkg, or nginx-full for
+# nginx-light, will do.
 # Missing things are named with their Debian packages and the one apt-get line,
 # and the status is 1. With --install, root gets them installed instead; no
 # service is started or enabled by that.
@@ -62,6 +63,14 @@ test  wrk                tool wrk
 web   chromium           tool chromium
 web   fonts-dejavu-core  file /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 web   npm                tool npm
+known lighttpd           tool lighttpd
+known dropbear-bin       tool dropbear
+known openssh-client     tool ssh-keyscan
+known mosquitto          tool mosquitto
+known postgresql-15      file /usr/lib/postgresql/15/bin/postgres
+known wget               tool wget
+known aria2              tool aria2c
+known lftp               tool lftp
 END
 }
 
@@ -79,7 +88,8 @@ have() {
 missing() {
     needs | while read -r set package kind thing; do
         case $1:$set in
-        build:demo | build:test | build:web | demo:test | demo:web | test:web) continue ;;
+        build:demo | build:test | build:web | build:known | demo:test | demo:web | demo:known) continue ;;
+        test:web | test:known | web:known | known:web) continue ;;
         esac
         # Another compiler was asked for: it is the one that must be there.
         case $CC:$package in
@@ -91,9 +101,9 @@ missing() {
 
 # Daemons that some of the packages bring. The programs are wanted, not the services.
 services() {
-    for service in redis-server memcached nginx haproxy iperf3; do
+    for service in redis-server memcached nginx haproxy iperf3 lighttpd mosquitto postgresql; do
         case " $1 " in
-        *" $service "* | *" $service-light "*) printf '%s\n' "$service" ;;
+        *" $service "* | *" $service-light "* | *" $service-15 "*) printf '%s\n' "$service" ;;
         esac
     done
 }
@@ -133,9 +143,9 @@ if [ "${1-}" = --install ]; then
     shift
 fi
 case ${1-} in
-build | demo | test | web) goal=$1 ;;
+build | demo | test | web | known) goal=$1 ;;
 *)
-    echo "usage: $0 [--install] build|demo|test|web" >&2
+    echo "usage: $0 [--install] build|demo|test|web|known" >&2
     exit 2
     ;;
 esac
