@@ -1,8 +1,9 @@
 /* Which programs of a case would wait for ever: one for what can no longer come, or
- * all for each other. */
+ * all for each other. And which would not. */
 #include "case_run.h"
 #include "show.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 bool tf_running_through(const struct tf_running *running)
@@ -62,4 +63,21 @@ void tf_running_tell_still(struct tf_running *running)
              "it is blocked in %s%s%s, without a time limit, while all others wait, too, without one: %s",
              tf_call_info[part->event.call].name, peer[0] != '\0' ? ", peer " : "", peer, others);
     tf_judge_hangs(running->judge, &part->event, message);
+}
+
+bool tf_running_patient(struct tf_running *running)
+{
+    struct tf_net_rows rows = {0};
+    struct tf_error error;
+    bool limited = false;
+    pid_t pid;
+    if (running->judge == NULL || running->collect == NULL)
+        return false;
+    if (tf_net_rows(running->run->sandbox, 0, &rows, &error) != 0)
+        rows.count = 0;
+    for (size_t i = 0; !limited && (pid = tf_running_process(running, i)) >= 0; i++)
+        limited = pid > 0 && tf_hang_limited(tf_judge_hang(running->judge), running->collect, &rows,
+                                             &running->proc, pid);
+    free(rows.row);
+    return limited;
 }

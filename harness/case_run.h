@@ -138,8 +138,6 @@ uint64_t tf_running_watched(const struct tf_running *running, const struct tf_pa
 /* Appends the events around each program's first fault and its last ones, in the
  * order of time, to the result. */
 void tf_case_show(struct tf_case_run *run);
-/* Is it in a wait with a time limit of its own? */
-bool tf_running_patient(struct tf_running *running);
 /* The process of the segment's row `row`, as the host numbers it; 0: it is gone; -1:
  * there is no such row. Under the shim only. */
 pid_t tf_running_process(struct tf_running *running, size_t row);
@@ -154,6 +152,9 @@ bool tf_running_listens(struct tf_running *running);
 bool tf_running_through(const struct tf_running *running);
 /* The same of all programs: they wait for each other. */
 bool tf_case_still(struct tf_case_run *run);
+/* Does it wait with a limit of its own, or one that it has set its socket? Or does it
+ * sleep, or have a timer? */
+bool tf_running_patient(struct tf_running *running);
 /* Makes that a finding on this one. */
 void tf_running_tell_still(struct tf_running *running);
 

@@ -305,36 +305,3 @@ bool tf_running_left(struct tf_running *running)
             return true;
     return false;
 }
-
-/* A call's own time limit, as it was passed. */
-static bool has_limit(const struct tf_event *event)
-{
-    switch (event->call) {
-    case TF_poll:
-        return (int)event->arg[2] >= 0;
-    case TF_epoll_wait:
-    case TF_epoll_pwait:
-        return (int)event->arg[3] >= 0;
-    case TF_ppoll:
-        return event->arg[2] != 0;
-    case TF_select:
-    case TF_pselect:
-        return event->arg[4] != 0;
-    case TF_epoll_pwait2:
-        return event->arg[3] != 0;
-    default:
-        return false;
-    }
-}
-
-bool tf_running_patient(struct tf_running *running)
-{
-    const struct tf_event *event;
-    bool limited = false, any = false;
-    for (size_t i = 0; running->collect != NULL && (event = tf_collect_unfinished(running->collect, i));
-         i++) {
-        any = true;
-        limited |= has_limit(event);
-    }
-    return any && limited;
-}

@@ -39,6 +39,10 @@ bool tf_hang_ends_never(struct tf_hang *hang, struct tf_collect *collect, const 
  * from? `sends`: a wait until it takes more. */
 bool tf_hang_bounded(struct tf_hang *hang, const struct tf_net_rows *rows, const struct tf_net_socket *row,
                      bool sends);
+/* Does any thread of the process wait with a limit, of its own or of a socket it waits
+ * for, or sleep? Or has the process a timer? */
+bool tf_hang_limited(struct tf_hang *hang, struct tf_collect *collect, const struct tf_net_rows *rows,
+                     struct tf_proc *proc, pid_t pid);
 /* When something has happened last: CLOCK_MONOTONIC. */
 uint64_t tf_hang_last_ns(const struct tf_hang *hang);
 

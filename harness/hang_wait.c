@@ -75,6 +75,36 @@ static bool watched(pid_t pid, int epoll, struct tf_wait *wait)
     return wait->fds > 0;
 }
 
+/* Does the call end by itself after a time that it was given? */
+static bool has_limit(long number, const uint64_t *arg)
+{
+    switch (number) {
+    case SYS_nanosleep:
+    case SYS_clock_nanosleep:
+        return true;
+#ifdef SYS_poll
+    case SYS_poll:
+        return (int)arg[2] >= 0;
+    case SYS_select:
+        return arg[4] != 0;
+    case SYS_epoll_wait:
+#endif
+    case SYS_epoll_pwait:
+        return (int)arg[3] >= 0;
+    case SYS_epoll_pwait2:
+        return arg[3] != 0;
+    case SYS_ppoll:
+    case SYS_rt_sigtimedwait:
+        return arg[2] != 0;
+    case SYS_pselect6:
+        return arg[4] != 0;
+    case SYS_futex:
+        return arg[3] != 0;
+    default:
+        return false;
+    }
+}
+
 static enum tf_wait_kind look_closer(pid_t pid, long number, const uint64_t *arg, struct tf_wait *wait)
 {
     bool input = false;
@@ -151,8 +181,10 @@ void tf_wait_look(pid_t pid, pid_t tid, struct tf_wait *wait)
     /* A thread that is stopped or dead is in no call. */
     const char *behind =
         tf_proc_read(stat, sizeof stat, "/proc/%d/task/%d/stat", pid, tid) > 0 ? strrchr(stat, ')') : NULL;
-    if (behind && behind[1] && behind[2] == 'S')
+    if (behind && behind[1] && behind[2] == 'S') {
         wait->kind = look_closer(pid, number, arg, wait);
+        wait->limited = has_limit(number, arg);
+    }
 }
 
 const struct tf_event *tf_wait_pending(struct tf_collect *collect, struct tf_proc *proc, pid_t pid, pid_t tid)

@@ -20,6 +20,7 @@ struct tf_wait {
     int fd[TF_WAIT_FDS];
     size_t fds;
     bool beyond_input; /* not only for input: to send, to accept */
+    bool limited;      /* HOPE: it sleeps until some time at most, whatever else may wake it */
     bool directly;     /* in a call on the descriptor, whose own time limit counts */
     char text[160];    /* the line of /proc/PID/task/TID/syscall */
 };
