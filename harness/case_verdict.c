@@ -16,9 +16,9 @@
 struct verdict {
     struct tf_case_run *run;
     struct tf_result *result;
-    const struct tf_running *target;
-    char tolerated[400]; /* why; "": nothing is */
-    size_t expected;     /* findings that come from expectations */
+    const struct tf_running *target; /* the one that is looked at: a case may start it twice */
+    char tolerated[400];             /* why; "": nothing is */
+    size_t expected;                 /* findings that come from expectations */
 };
 
 static void conclude(struct tf_result *result, enum tf_verdict verdict, const char *format, ...)
@@ -143,18 +143,30 @@ static void say_unfired(struct tf_result *result, const char *text, const struct
         conclude(result, TF_NOT_APPLICABLE, "it never calls %s", calls);
 }
 
-/* Did the target's faults strike? `any`: one of them did. */
-static const struct tf_rule_seen *first_unfired(const struct tf_running *running, bool *any)
+struct struck { /* what came of the faults on the target, or on the others */
+    size_t rules, fired;
+    const char *unfired; /* the first that did not strike; NULL: all did */
+    const struct tf_rule_seen *seen;
+};
+
+static struct struck struck_on(const struct tf_case_run *run, bool target)
 {
-    const struct tf_rule_seen *first = NULL;
-    *any = running->seen.rules == 0;
-    for (uint32_t i = 0; i < running->seen.rules; i++) {
-        const struct tf_rule_seen *rule = &running->seen.rule[i];
-        *any |= fired(rule) > 0;
-        if (fired(rule) == 0 && first == NULL)
-            first = rule;
+    struct struck struck = {0};
+    for (uint32_t i = 0; i < run->one->actors; i++) {
+        const struct tf_running *running = &run->running[i];
+        if ((running->actor->stands == TF_STANDS_TARGET) != target || (!target && !running->seen.started))
+            continue;
+        for (uint32_t j = 0; j < running->seen.rules; j++) {
+            bool none = fired(&running->seen.rule[j]) == 0;
+            struck.rules++;
+            struck.fired += !none;
+            if (none && struck.unfired == NULL) {
+                struck.unfired = running->actor->faults[j].text;
+                struck.seen = &running->seen.rule[j];
+            }
+        }
     }
-    return first;
+    return struck;
 }
 
 /* ---- findings ---- */
@@ -175,7 +187,8 @@ static void keep_findings(struct verdict *verdict)
     size_t kept = 0;
     for (size_t i = 0; i < result->findings_count; i++) {
         struct tf_finding *finding = &result->findings[i];
-        if (strcmp(finding->program, verdict->target->actor->name) != 0 ||
+        int of = tf_case_actor(verdict->run->one, finding->program);
+        if (of < 0 || verdict->run->one->actor[of].stands != TF_STANDS_TARGET ||
             made_without_faults(battery->baseline, finding->id)) {
             tf_finding_fini(finding);
             continue;
@@ -252,6 +265,7 @@ static enum tf_check_id check_of(enum tf_became became, bool server)
 /* Whether it went on as it may. */
 static bool judge_target(struct verdict *verdict, uint32_t at)
 {
+    verdict->target = &verdict->run->running[at];
     const struct tf_expect *expect = &verdict->run->one->expect[at];
     const char *name = verdict->target->actor->name;
     char got[600];
@@ -330,14 +344,25 @@ static const struct tf_failure *first_broken(const struct tf_result *result)
     return NULL;
 }
 
-static void judge(struct verdict *verdict, uint32_t target)
+static bool judge_targets(struct verdict *verdict)
+{
+    const struct tf_case *one = verdict->run->one;
+    bool go_on = true;
+    for (uint32_t i = 0; i < one->actors; i++)
+        if (one->actor[i].stands == TF_STANDS_TARGET)
+            go_on &= judge_target(verdict, i);
+    verdict->target = &verdict->run->running[tf_case_target(one)];
+    return go_on;
+}
+
+static void judge(struct verdict *verdict)
 {
     struct tf_result *result = verdict->result;
     keep_findings(verdict);
     size_t own = result->findings_count, serious = 0;
     for (size_t i = 0; i < own; i++)
         serious += result->findings[i].check->severity > TF_NOTE;
-    bool goes_on = judge_target(verdict, target);
+    bool goes_on = judge_targets(verdict);
     if (goes_on && !tf_case_settled(verdict->run))
         judge_peers(verdict);
     if (goes_on)
@@ -351,20 +376,6 @@ static const struct tf_finding *first_counting(const struct tf_result *result)
     for (size_t i = 0; i < result->findings_count; i++)
         if (tf_finding_counts(&result->findings[i]))
             return &result->findings[i];
-    return NULL;
-}
-
-/* A fault on another program that never struck: then nothing was tried. */
-static const char *peer_unfired(const struct tf_case_run *run)
-{
-    for (uint32_t i = 0; i < run->one->actors && !run->one->allow_unfired; i++) {
-        bool any;
-        if (run->one->actor[i].stands == TF_STANDS_TARGET || !run->running[i].seen.started)
-            continue;
-        const struct tf_rule_seen *rule = first_unfired(&run->running[i], &any);
-        if (rule != NULL)
-            return run->one->actor[i].faults[rule - run->running[i].seen.rule].text;
-    }
     return NULL;
 }
 
@@ -387,18 +398,18 @@ static void forget_findings(struct tf_result *result)
     result->findings_count = 0;
 }
 
-static void decide(struct verdict *verdict, const struct tf_rule_seen *unfired)
+static void decide(struct verdict *verdict, const struct struck *struck)
 {
     struct tf_result *result = verdict->result;
-    const struct tf_actor *actor = verdict->target->actor;
     const struct tf_finding *counting = first_counting(result);
-    const char *peers = peer_unfired(verdict->run);
+    struct struck peers = struck_on(verdict->run, false);
+    bool must_strike = !verdict->run->one->allow_unfired;
     if (counting != NULL)
         conclude(result, TF_FINDING, "%s: %s", counting->check->name, counting->message);
-    else if (unfired != NULL && !verdict->run->one->allow_unfired)
-        say_unfired(result, actor->faults[unfired - verdict->target->seen.rule].text, unfired);
-    else if (peers != NULL)
-        conclude(result, TF_NOT_TESTED, "the fault on the other side never struck: %s", peers);
+    else if (struck->unfired != NULL && must_strike)
+        say_unfired(result, struck->unfired, struck->seen);
+    else if (peers.unfired != NULL && must_strike)
+        conclude(result, TF_NOT_TESTED, "the fault on the other side never struck: %s", peers.unfired);
     else if (verdict->tolerated[0] != '\0')
         conclude(result, TF_TOLERATED, "%s", verdict->tolerated);
     else if (result->findings_count > 0)
@@ -410,24 +421,20 @@ static void decide(struct verdict *verdict, const struct tf_rule_seen *unfired)
 
 void tf_case_verdict(struct tf_case_run *run)
 {
-    int target = tf_case_target(run->one);
-    struct verdict verdict = {.run = run, .result = run->result, .target = &run->running[target]};
+    struct verdict verdict = {
+        .run = run, .result = run->result, .target = &run->running[tf_case_target(run->one)]};
     const struct tf_failure *broken = first_broken(run->result);
-    bool any = false;
+    struct struck struck = struck_on(run, true);
     if (broken != NULL) {
         conclude(run->result, TF_NOT_TESTED, "%s%s%s: expected %s, got: %s", broken->program,
                  broken->program[0] != '\0' ? " " : "", broken->check, broken->expected, broken->got);
-        forget_failures(run->result);
         forget_findings(run->result);
-        return;
-    }
-    const struct tf_rule_seen *unfired = first_unfired(verdict.target, &any);
-    if (!any && !run->one->allow_unfired) {
+    } else if (struck.rules > 0 && struck.fired == 0 && !run->one->allow_unfired) {
         forget_findings(run->result);
-        say_unfired(run->result, verdict.target->actor->faults[0].text, unfired);
+        say_unfired(run->result, struck.unfired, struck.seen);
     } else {
-        judge(&verdict, (uint32_t)target);
-        decide(&verdict, unfired);
+        judge(&verdict);
+        decide(&verdict, &struck);
     }
     forget_failures(run->result);
 }
