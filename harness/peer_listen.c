@@ -43,7 +43,10 @@ static int read_request(const struct tf_peer *peer, int fd, struct tf_error *err
         if (got == 0)
             return options->until_eof;
         bytes += (uint64_t)got;
-        if (!options->until_eof && tf_peer_text_seen(&peer->end, &matched, data, (size_t)got))
+        bool seen = tf_peer_text_seen(&peer->end, &matched, data, (size_t)got);
+        if (options->request_bytes.given)
+            seen = bytes >= options->request_bytes.value;
+        if (seen && !options->until_eof)
             return 1;
     }
 }

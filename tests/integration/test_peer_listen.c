@@ -54,6 +54,11 @@ static void a_request_is_read_to_its_end(void)
     CHECK(!ready(fd, POLLIN, 100));
     says(fd, "\n");
     CHECK_TEXT(hears(fd, 99), "answer|EOF");
+    LISTEN("--reply", "answer", "--request-bytes", "3");
+    fd = asks("ab");
+    CHECK(!ready(fd, POLLIN, 100));
+    says(fd, "c");
+    CHECK_TEXT(hears(fd, 99), "answer|EOF");
     LISTEN("--reply", "answer", "--until-eof");
     fd = asks("a");
     CHECK(!ready(fd, POLLIN, 100));
@@ -342,6 +347,16 @@ static void a_relay_passes_on_a_reset(void)
     CHECK_TEXT(hears(connects(), 1), "|ECONNRESET");
 }
 
+static void a_relay_may_lead_to_another_address(void)
+{
+    int behind = it_port();
+    struct it_child *server = PEER("listen", it_text("%d", behind), "--reply", "answer", "--address", "::1");
+    if (!it_listens(server, behind))
+        return;
+    listening(PEER("relay", it_text("%d", port = it_port()), it_text("%d", behind), "--to-address", "::1"));
+    CHECK_TEXT(hears(asks("x"), 99), "answer|EOF");
+}
+
 IT_SUITE(peer_listen, TEST(a_server_answers_and_closes), TEST(a_request_is_read_to_its_end),
          TEST(clients_do_not_wait_for_each_other), TEST(a_client_that_says_more_than_was_read_loses_nothing),
          TEST(one_connection_is_enough), TEST(answers_follow_each_other_with_keep_alive),
@@ -354,4 +369,5 @@ IT_SUITE(peer_listen, TEST(a_server_answers_and_closes), TEST(a_request_is_read_
          TEST(a_server_that_vanishes_acknowledges_nothing), TEST(who_is_not_accepted_waits_in_the_queue),
          TEST(a_lost_syn_is_sent_again), TEST(a_server_listens_on_ipv6), TEST(a_port_in_use_is_said),
          TEST(a_relay_records_what_the_first_client_sends), TEST(a_relay_passes_on_what_does_not_fit),
-         TEST(a_relay_keeps_both_half_closes), TEST(a_relay_passes_on_a_reset))
+         TEST(a_relay_keeps_both_half_closes), TEST(a_relay_passes_on_a_reset),
+         TEST(a_relay_may_lead_to_another_address))
