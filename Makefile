@@ -134,6 +134,9 @@ web-check: ## the html report in a browser, SARIF against its schema; installs w
 	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@BUILD=$(BUILD) tests/stages.sh web
 
+known: tool fixtures ## check on programs that everybody knows, into tests/known/KNOWN.md; installs them
+	@BUILD=$(BUILD) JOBS=$(JOBS) tests/known/known.sh
+
 pictures: web-check ## the same, and its pictures into the documents
 	cp $(BUILD)/web/report.png $(BUILD)/web/report-dark.png tests/web/
 
@@ -168,7 +171,7 @@ help: ## this text
 		while IFS='|' read -r target about; do printf '  %-14s %s\n' "$$target" "$$about"; done
 
 .PHONY: all tool fixtures demo test ci ready unit integration test-programs fidelity fidelity-update judge-check fuzz \
-	soak bench bench-check bench-late web-check pictures lint format install uninstall clean help FORCE
+	soak bench bench-check bench-late web-check known pictures lint format install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -8,6 +8,7 @@ import fnmatch
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -34,21 +35,26 @@ def cell(text):
     return " ".join(text.replace("|", "\\|").split())
 
 
-def version(program):
+def version(path):
     """The package's, without what the distribution added."""
-    path = subprocess.run(["sh", "-c", 'readlink -f "$(command -v "$1")"', "sh", program], text=True,
-                          capture_output=True).stdout.strip()
-    owner = subprocess.run(["dpkg", "-S", path], capture_output=True, text=True).stdout.partition(":")[0]
-    found = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", owner], capture_output=True, text=True).stdout
+    path = os.path.realpath(path)
+    owned = subprocess.run(["dpkg", "-S", path, path.removeprefix("/usr")], capture_output=True, text=True).stdout
+    found = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", owned.partition(":")[0]], capture_output=True,
+                           text=True).stdout
     return re.sub(r"^\d+:|[-+~].*$", "", found) or "?"
 
 
 def program_of(arguments):
-    """The command's name, past what starts it."""
-    words = arguments.rpartition(" -- ")[2].split()
-    if words[0].endswith("postgres.sh"):
-        return "/usr/lib/postgresql/15/bin/postgres"
-    return words[2].strip("'") if words[:2] == ["sh", "-c"] else words[0]
+    """The path of the command, past what starts it."""
+    words = [word.strip("'") for word in arguments.rpartition(" -- ")[2].split()]
+    program = "postgres" if words[0].endswith("postgres.sh") else "nc" if "nc" in words else words[0]
+    folders = ["/usr/lib/postgresql/15/bin", os.environ["PATH"]]
+    return shutil.which(words[2] if program == "sh" else program, path=os.pathsep.join(folders)) or program
+
+
+def steady(message):
+    """The numbers that differ from run to run make no difference here."""
+    return re.sub(r"\d{3,}|\d+\.\d+|\d+(?= %)", "N", message)
 
 
 def how(table, check, program, case):
@@ -97,7 +103,7 @@ def main():
             label, cell(arguments), len(verdicts), " | ".join(str(verdicts.count(v)) for v in VERDICTS)))
         for check, message, cases, told in gather(report, name, table):
             second.append("| %s | %s | %s | %s | %s |" % (
-                name, check, cell(message), ", ".join(cases), cell(told or "**not looked for yet**")))
+                name, check, cell(steady(message)), ", ".join(cases), cell(told or "**not reproduced yet**")))
             if not told:
                 bad.append("%s: %s in %s: not in reproduced.txt" % (name, check, ", ".join(cases)))
     with open(page, "w", encoding="utf-8") as out:
