@@ -248,8 +248,13 @@ static bool prove(struct tf_hang *hang, struct tf_collect *collect, const struct
     struct tf_net_rows rows = {0};
     struct tf_error error;
     bool proven = false, looked = false;
-    const struct tf_event *event;
+    const struct tf_event *event, *before;
     for (size_t i = 0; !proven && (event = tf_collect_unfinished(collect, i)); i++) {
+        size_t same = 0;
+        while ((before = tf_collect_unfinished(collect, same)) && before->pid != event->pid)
+            same++;
+        if (same < i) /* another thread of one that was looked at */
+            continue;
         pid_t pid = tf_proc_host(proc, event->pid);
         *verdict = (struct verdict){.pid = pid};
         if (!pid || (!looked && tf_net_rows(sandbox, 0, &rows, &error)))

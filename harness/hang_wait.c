@@ -190,8 +190,9 @@ void tf_wait_look(pid_t pid, pid_t tid, struct tf_wait *wait)
 const struct tf_event *tf_wait_pending(struct tf_collect *collect, struct tf_proc *proc, pid_t pid, pid_t tid)
 {
     const struct tf_event *event;
-    for (size_t i = 0; (event = tf_collect_unfinished(collect, i)); i++)
-        if (proc->inside ? event->tid == (uint32_t)tid : tf_proc_thread(proc, pid, event->tid) == tid)
+    uint32_t inner = tf_proc_inner(proc, pid, tid);
+    for (size_t i = 0; inner && (event = tf_collect_unfinished(collect, i)); i++)
+        if (event->tid == inner)
             return event;
     return NULL;
 }

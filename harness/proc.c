@@ -117,6 +117,17 @@ pid_t tf_proc_thread(struct tf_proc *proc, pid_t host, uint32_t tid)
     return search(directory, tid, 0);
 }
 
+uint32_t tf_proc_inner(const struct tf_proc *proc, pid_t host, pid_t thread)
+{
+    char directory[48], name[24];
+    pid_t parent;
+    if (proc->inside)
+        return (uint32_t)thread;
+    snprintf(directory, sizeof directory, "/proc/%d/task", host);
+    snprintf(name, sizeof name, "%d", thread);
+    return inner_of(directory, name, &parent);
+}
+
 bool tf_proc_cpu(struct tf_proc *proc, uint32_t pid, uint32_t tid, struct tf_cpu *cpu)
 {
     char text[512];

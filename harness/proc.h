@@ -21,6 +21,8 @@ void tf_proc_init(struct tf_proc *proc, const struct tf_sandbox *sandbox);
 pid_t tf_proc_host(struct tf_proc *proc, uint32_t pid);
 /* The same for a thread of it. */
 pid_t tf_proc_thread(struct tf_proc *proc, pid_t host, uint32_t tid);
+/* The other way round: a thread's id as it sees it; 0: it is not there. */
+uint32_t tf_proc_inner(const struct tf_proc *proc, pid_t host, pid_t thread);
 
 /* What a thread has had of the CPUs. */
 struct tf_cpu {
