@@ -54,6 +54,9 @@ struct tf_evidence {
      * the program's end had come? */
     const bool *outlives;
     size_t processes;
+    /* Its processes that were there when it was asked to end. */
+    const uint32_t *present;
+    size_t presents;
     /* Binds that gave EADDRINUSE while the port was only in TIME_WAIT: event numbers. */
     const uint64_t *only_time_wait;
     size_t only_time_waits;

@@ -79,6 +79,15 @@ static size_t failed_at(const struct tf_evidence *evidence, const struct tf_life
                                                                                    : TF_NO_EVENT;
 }
 
+/* The kernel closes what a process that has ended left open. */
+static bool holder_is_there(const struct tf_evidence *evidence, const struct tf_life *life)
+{
+    for (size_t i = 0; life->holders && i < evidence->presents; i++)
+        if (evidence->present[i] == life->holder[0].pid)
+            return true;
+    return life->holders && life->holder[0].pid == evidence->end->pid;
+}
+
 void tf_check_descriptor_leak(const struct tf_evidence *evidence)
 {
     const struct tf_life *first = NULL;
@@ -89,7 +98,7 @@ void tf_check_descriptor_leak(const struct tf_evidence *evidence)
         if (at == TF_NO_EVENT)
             continue;
         /* The same descriptor has come to be another's: it was closed unseen. */
-        bool lost = !life->released_ns && life->holders;
+        bool lost = !life->released_ns && holder_is_there(evidence, life);
         for (size_t i = life->last_at + 1; lost && i < evidence->events; i++)
             lost = !(evidence->event[i].pid == life->holder[0].pid &&
                      (evidence->event[i].fd == life->holder[0].fd ||

@@ -18,7 +18,7 @@
 /* How often the kernel's table is looked at while the program runs. */
 #define TABLE_NS UINT64_C(250000000)
 
-enum { TIME_WAITS = 16 };
+enum { TIME_WAITS = 16, PRESENT = 64 };
 
 struct tf_judge {
     struct tf_judge_options options;
@@ -32,6 +32,8 @@ struct tf_judge {
     size_t kernel_count, kernel_room, next_count, next_room;
     uint64_t kernel_ns, began_ns, asked_ns;
     bool outlives[TF_PROCESSES];
+    uint32_t present[PRESENT];
+    size_t presents;
     uint64_t only_time_wait[TIME_WAITS];
     size_t only_time_waits;
     bool ended;
@@ -198,12 +200,32 @@ void tf_judge_disturb(struct tf_judge *judge)
     tf_hang_disturb(judge->hang);
 }
 
+/* Which of the processes that have made calls are there. */
+static void look_at_processes(struct tf_judge *judge)
+{
+    uint32_t looked[PRESENT];
+    size_t count = 0;
+    judge->presents = 0;
+    for (size_t i = judge->log.count; i-- > 0 && count < PRESENT;) {
+        size_t same = 0;
+        while (same < count && looked[same] != judge->log.event[i].pid)
+            same++;
+        if (same < count)
+            continue;
+        looked[count++] = judge->log.event[i].pid;
+        if (tf_proc_alive(&judge->proc, looked[same]))
+            judge->present[judge->presents++] = looked[same];
+    }
+}
+
 void tf_judge_before_end(struct tf_judge *judge)
 {
     if (!judge->asked_ns)
         judge->asked_ns = clock_ns();
-    if (judge->options.sandbox && !judge->ended)
-        look_at_table(judge);
+    if (!judge->options.sandbox || judge->ended)
+        return;
+    look_at_table(judge);
+    look_at_processes(judge);
 }
 
 bool tf_judge_ends_never(struct tf_judge *judge, struct tf_collect *collect, pid_t first)
@@ -265,6 +287,8 @@ int tf_judge_finish(struct tf_judge *judge, const struct tf_judge_end *end)
                                    .serves_for_ever = judge->options.serves_for_ever,
                                    .outlives = judge->outlives,
                                    .processes = count_processes(judge),
+                                   .present = judge->present,
+                                   .presents = judge->presents,
                                    .only_time_wait = judge->only_time_wait,
                                    .only_time_waits = judge->only_time_waits,
                                    .findings = &judge->findings};
