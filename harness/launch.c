@@ -210,8 +210,12 @@ struct tf_program *tf_program_start(struct tf_sandbox *sandbox, const struct tf_
 
 int tf_program_signal(struct tf_program *program, int signal, struct tf_error *error)
 {
-    struct tf_request request = {
-        .kind = TF_REQUEST_SIGNAL, .id = program->id, .signal = signal, .awaited = true};
+    bool halts = signal == SIGSTOP || signal == SIGCONT;
+    struct tf_request request = {.kind = TF_REQUEST_SIGNAL,
+                                 .id = program->id,
+                                 .signal = signal,
+                                 .group = halts && !tf_sandbox_interactive(program->sandbox),
+                                 .awaited = true};
     struct tf_notice answer;
     if (program->result.end != TF_END_RUNNING)
         return tf_error_errno(error, ESRCH, "signal %d", signal);

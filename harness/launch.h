@@ -67,7 +67,8 @@ void tf_program_describe(const struct tf_program_result *result, char *out, size
 pid_t tf_program_pid(const struct tf_program *program);       /* as the host sees it */
 pid_t tf_program_inner_pid(const struct tf_program *program); /* as it sees itself: as in events */
 
-/* Sends a signal to the program alone; it has been sent on return. 0, or -1 (ESRCH: it has ended). */
+/* Sends a signal to the program alone, SIGSTOP and SIGCONT also to the process group
+ * that it leads; it has been sent on return. 0, or -1 (ESRCH: it has ended). */
 int tf_program_signal(struct tf_program *program, int signal, struct tf_error *error);
 
 /* Asks it to end: SIGTERM to it (to its process group where it leads one), and
