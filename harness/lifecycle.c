@@ -234,9 +234,9 @@ static void fail(struct tf_lives *lives, struct tf_life *life, const struct tf_e
  * FIN that of the peer may have come. */
 static void is_gone(struct tf_lives *lives, struct tf_life *life, const struct tf_event *event)
 {
-    if (life->state == TCP_LAST_ACK)
+    if (event->error == ENOTCONN && life->state == TCP_LAST_ACK)
         becomes(lives, life, TCP_CLOSE);
-    else if (life->established_ns && !life->shut_ns)
+    else if (event->error == ENOTCONN && life->established_ns && !life->shut_ns)
         break_off(lives, life, event, ENOTCONN);
 }
 
@@ -368,16 +368,14 @@ static void happened(struct tf_lives *lives, struct tf_life *life, const struct 
         connecting(lives, life, event);
         return;
     case TF_shutdown:
-        if (event->error == ENOTCONN)
-            is_gone(lives, life, event);
+        is_gone(lives, life, event);
         if (event->error || event->arg[1] == SHUT_RD)
             return;
         life->shut_ns = event->time_ns;
         finish(lives, life);
         return;
     case TF_getpeername:
-        if (event->error == ENOTCONN)
-            is_gone(lives, life, event);
+        is_gone(lives, life, event);
         return;
     case TF_setsockopt:
     case TF_getsockopt:
