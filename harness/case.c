@@ -364,6 +364,10 @@ static void run_programs(struct tf_case_run *run)
             tf_running_finish(&run->running[i]);
     if (run->started_ns > 0)
         judge(run);
+    if (run->options->usual != NULL)
+        tf_case_take_usual(run);
+    else if (run->started_ns > 0 && run->result->failures_count == 0 && !counts(run->result))
+        tf_case_compare(run);
     if (run->options->battery != NULL && run->options->battery->baseline == NULL)
         tf_case_observe(run);
     if (run->options->battery != NULL && run->options->battery->baseline != NULL)

@@ -13,6 +13,15 @@
 struct tf_known;
 struct tf_case_battery;
 
+/* What the programs of a case without faults wrote, and how they ended. */
+struct tf_case_usual {
+    struct {
+        bool good; /* it ended by itself with status 0 */
+        char *out; /* standard output */
+        size_t length;
+    } of[TF_SCENARIO_PROGRAMS];
+};
+
 struct tf_case_options {
     const char *directory;               /* exists, empty, absolute: outputs, events.jsonl, {dir} as dir/ */
     const char *fixtures, *build, *shim; /* absolute paths */
@@ -22,6 +31,7 @@ struct tf_case_options {
     const struct tf_known *known;          /* known.h, or NULL */
     const char *why_host;                  /* for reports, where kind is TF_SANDBOX_HOST */
     const struct tf_case_battery *battery; /* baseline.h; NULL: it is none */
+    struct tf_case_usual *usual;           /* filled by a run that arms no fault; NULL: one as any other */
 };
 
 /* Runs it, and appends to *result what it came to, status and reason among it.

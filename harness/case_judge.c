@@ -44,11 +44,12 @@ static struct tf_finding copy(const struct tf_finding *finding)
     return result;
 }
 
-static void keep_findings(struct tf_running *running)
+/* From the first on that the result does not have. */
+static void keep_findings(struct tf_running *running, size_t first)
 {
     size_t count = 0;
     const struct tf_finding *finding = tf_judge_findings(running->judge, &count);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = first; i < count; i++) {
         struct tf_finding own = copy(&finding[i]);
         if (own.check != NULL)
             tf_result_finding(running->run->result, &own);
@@ -71,6 +72,14 @@ void tf_running_judge(struct tf_running *running)
         tf_result_note(running->run->result, "out of memory: findings are missing");
     if (tf_judge_partial(running->judge))
         tf_result_note(running->run->result, "there were too many events to judge them all");
-    keep_findings(running);
+    keep_findings(running, 0);
     tf_result_lives(running->run->result, tf_judge_lives(running->judge));
+}
+
+void tf_running_wrong(struct tf_running *running, const struct tf_event *event, const char *message)
+{
+    size_t before = 0;
+    tf_judge_findings(running->judge, &before);
+    tf_judge_wrong(running->judge, event, message);
+    keep_findings(running, before);
 }

@@ -114,6 +114,18 @@ int tf_running_judge_from_now(struct tf_running *running, struct tf_error *error
 /* Its findings, into the result. */
 void tf_running_judge(struct tf_running *running);
 
+/* It has ended with success, though its output is not what it is without faults. The
+ * event may be NULL. */
+void tf_running_wrong(struct tf_running *running, const struct tf_event *event, const char *message);
+
+/* ---- case_compare.c ---- */
+
+/* Runs the case again without faults, where one has struck and success was told all
+ * the same, and makes findings of what was not as usual. */
+void tf_case_compare(struct tf_case_run *run);
+/* In that run: what it is to be compared with. */
+void tf_case_take_usual(struct tf_case_run *run);
+
 /* ---- case_actor.c ---- */
 
 /* Starts it and waits until it is ready. Where that fails the case is over. */

@@ -110,7 +110,8 @@ static int open_collect(struct tf_running *running, struct tf_error *error)
     }
     struct tf_segment *segment = tf_collect_segment(running->collect);
     for (uint32_t i = 0; i < running->actor->faults_count; i++)
-        atomic_store(&segment->state[i].armed, running->actor->faults[i].armed);
+        atomic_store(&segment->state[i].armed,
+                     running->actor->faults[i].armed && running->run->options->usual == NULL);
     tf_segment_gate(segment);
     int result = tf_hands_start(running->run->sandbox, segment, path, error);
     free(path);

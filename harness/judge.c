@@ -171,10 +171,20 @@ static void look_at_table(struct tf_judge *judge)
     judge->kernel_ns = clock_ns();
 }
 
+static void tell(struct tf_judge *judge, enum tf_check_id id, const struct tf_event *event,
+                 const char *message)
+{
+    tf_findings_add(&judge->findings, id, event, NULL, NULL, judge->log.event, judge->log.count, message);
+}
+
 void tf_judge_hangs(struct tf_judge *judge, const struct tf_event *event, const char *message)
 {
-    tf_findings_add(&judge->findings, TF_CHECK_proven_hang, event, NULL, NULL, judge->log.event,
-                    judge->log.count, message);
+    tell(judge, TF_CHECK_proven_hang, event, message);
+}
+
+void tf_judge_wrong(struct tf_judge *judge, const struct tf_event *event, const char *message)
+{
+    tell(judge, TF_CHECK_wrong_success, event, message);
 }
 
 struct tf_hang *tf_judge_hang(const struct tf_judge *judge)

@@ -62,6 +62,9 @@ void tf_judge_outlived(struct tf_judge *judge);
  * it), never ends by itself? Also where that is excused. To be asked again. */
 bool tf_judge_ends_never(struct tf_judge *judge, struct tf_collect *collect, pid_t first);
 
+/* Told by who has compared its output; after tf_judge_finish. The event may be NULL. */
+void tf_judge_wrong(struct tf_judge *judge, const struct tf_event *event, const char *message);
+
 /* For standstill.h, which proves hangs of several programs; and what it has proven:
  * the call that waits, and a sentence. */
 struct tf_hang *tf_judge_hang(const struct tf_judge *judge);
