@@ -343,16 +343,10 @@ static void judge_fired(struct judge *judge)
         const struct tf_rule_seen *rule = &judge->seen->rule[i];
         if (rule->fired + rule->begun > 0)
             continue;
-        if (rule->undelivered > 0)
-            snprintf(got, sizeof(got), "it could not happen: %s", tf_show_reason(rule->reason));
-        else if (rule->counted > 0)
-            snprintf(got, sizeof(got),
-                     "%" PRIu64 " call%s met its selectors, but none its \"when\" or \"prob\"", rule->counted,
-                     rule->counted == 1 ? "" : "s");
-        else
-            snprintf(got, sizeof(got), "no call met its selectors");
-        snprintf(wanted, sizeof(wanted), "rule %u, %s, to strike", i + 1, judge->actor->faults[i].text);
-        broken(judge, "unfired", wanted, got);
+        judge->no_memory |=
+            tf_result_unfired(judge->result, judge->actor->name, i + 1, judge->actor->faults[i].text,
+                              rule->counted,
+                              rule->undelivered > 0 ? tf_show_reason(rule->reason) : NULL) != 0;
     }
 }
 

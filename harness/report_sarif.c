@@ -1,6 +1,6 @@
 /* SARIF 2.1.0 (OASIS), for code hosts: a result a finding and a result a failed
- * expectation; what says nothing about a program (a case that is broken or
- * skipped) is a notification of the invocation.
+ * expectation or a fault that was never delivered; what else says nothing about a
+ * program (a case that is broken or skipped) is a notification of the invocation.
  */
 #include "report_sarif.h"
 
@@ -108,8 +108,17 @@ static json_t *finding_result(json_t *rules, const struct tf_result *result, con
 static json_t *failure_result(json_t *rules, const struct tf_result *result, const struct tf_failure *failure)
 {
     char name[160], title[160], message[4 * TF_RESULT_VALUE], id[17];
+    bool unfired = strcmp(failure->check, TF_UNFIRED) == 0;
     snprintf(name, sizeof(name), "expect-%.100s", failure->check);
     snprintf(title, sizeof(title), "An expectation of a scenario does not hold: %.100s", failure->check);
+    static const struct tf_check_info undelivered = {
+        .name = TF_UNFIRED,
+        .title = "A fault was never delivered",
+        .severity = TF_ERROR,
+        .why =
+            "What did not happen tests nothing, however well the program did. The rule's selectors have to "
+            "meet a call that the program makes, or the fault is to be left out.",
+        .source = "tcpfault-rules(7)"};
     struct tf_check_info check = {
         .name = name,
         .title = title,
@@ -121,7 +130,7 @@ static json_t *failure_result(json_t *rules, const struct tf_result *result, con
              failure->program[0] != '\0' ? " " : "", failure->check, failure->expected, failure->got);
     const char *const parts[] = {result->file, result->name, failure->program, failure->check};
     tf_sarif_fingerprint(parts, 4, id);
-    json_t *sarif = result_of(rules, &check, message);
+    json_t *sarif = result_of(rules, unfired ? &undelivered : &check, message);
     json_object_set_new(sarif, "locations", json_pack("[o]", tf_sarif_scenario(result)));
     json_object_set_new(sarif, "partialFingerprints", json_pack("{ss}", "expectationId/v1", id));
     json_object_set_new(sarif, "properties", properties_of(result, NULL));
@@ -179,7 +188,7 @@ static json_t *results_of(json_t *rules, const struct tf_run *run)
             json_array_append_new(results, sarif);
         }
         for (size_t j = 0; j < result->failures_count; j++)
-            if (!result->failures[j].broken)
+            if (!result->failures[j].broken || strcmp(result->failures[j].check, TF_UNFIRED) == 0)
                 json_array_append_new(results, failure_result(rules, result, &result->failures[j]));
     }
     set_baseline(results, run);

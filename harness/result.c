@@ -3,6 +3,7 @@
 #include "rule.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,21 @@ int tf_result_failure(struct tf_result *result, bool broken, const char *program
                    failure->got == NULL
                ? -1
                : 0;
+}
+
+int tf_result_unfired(struct tf_result *result, const char *program, unsigned int number, const char *rule,
+                      uint64_t counted, const char *why)
+{
+    char expected[TF_RESULT_VALUE], got[256];
+    if (why != NULL)
+        snprintf(got, sizeof(got), "it could not happen: %s", why);
+    else if (counted > 0)
+        snprintf(got, sizeof(got), "%" PRIu64 " call%s met its selectors, but none its \"when\" or \"prob\"",
+                 counted, counted == 1 ? "" : "s");
+    else
+        snprintf(got, sizeof(got), "no call met its selectors");
+    snprintf(expected, sizeof(expected), "rule %u, %s, to strike", number, rule);
+    return tf_result_failure(result, true, program, TF_UNFIRED, expected, got);
 }
 
 static int append(char ***lines, size_t *count, const char *line)

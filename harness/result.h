@@ -106,9 +106,16 @@ struct tf_run {
 const char *tf_status_name(enum tf_status status);    /* "ok", "failed", "broken", "skipped" */
 const char *tf_verdict_name(enum tf_verdict verdict); /* "pass", "not applicable"; of none "" */
 
+/* The check of a failure by which a fault was never delivered. */
+#define TF_UNFIRED "unfired"
+
 /* Each appends; text may be NULL for "", is cleaned and cut. 0, or -1: no memory. */
 int tf_result_failure(struct tf_result *result, bool broken, const char *program, const char *check,
                       const char *expected, const char *got);
+/* Its rule `number`, from 1, has struck nothing of `counted` calls that met its
+ * selectors; `why` it could not happen, or NULL. */
+int tf_result_unfired(struct tf_result *result, const char *program, unsigned int number, const char *rule,
+                      uint64_t counted, const char *why);
 int tf_result_event(struct tf_result *result, const char *line);
 int tf_result_note(struct tf_result *result, const char *line);
 int tf_result_transition(struct tf_result *result, const char *states); /* where it is not there yet */

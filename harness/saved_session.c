@@ -229,8 +229,21 @@ static int add_findings(struct tf_result *result, const json_t *findings, struct
     return 0;
 }
 
+static int add_unfired(struct tf_result *result)
+{
+    const struct tf_program_result_text *program = &result->programs[0];
+    int status = 0;
+    for (size_t i = 0; i < program->rules_count && status == 0; i++) {
+        const struct tf_rule_result *rule = &program->rules[i];
+        if (rule->fired == 0)
+            status = tf_result_unfired(result, program->name, (unsigned int)i + 1, rule->text, rule->counted,
+                                       rule->undelivered > 0 ? "it was not delivered" : NULL);
+    }
+    return status;
+}
+
 /* A status of 3 is the tool's own, as far as one can tell. */
-static void judge(struct tf_result *result, const json_t *run, bool fired)
+static int judge(struct tf_result *result, const json_t *run, bool fired)
 {
     const json_t *status = json_object_get(run, "status");
     const char *reason = !json_is_integer(status)                    ? "it did not get to its end"
@@ -240,6 +253,7 @@ static void judge(struct tf_result *result, const json_t *run, bool fired)
     for (size_t i = 0; i < result->findings_count && result->status == TF_HELD; i++)
         result->status = tf_finding_counts(&result->findings[i]) ? TF_FAILED : TF_HELD;
     result->reason = strdup(reason);
+    return result->status == TF_BROKEN && !fired ? add_unfired(result) : 0;
 }
 
 /* The command line that made it, as far as it changes anything. */
@@ -285,7 +299,8 @@ int tf_saved_session(struct tf_result *result, const json_t *run, const char *di
     result->reproduce = reproduction(result, run);
     if (add_findings(result, json_object_get(run, "findings"), error) != 0)
         return -1;
-    judge(result, run, fired);
+    if (judge(result, run, fired) != 0)
+        return tf_error_set(error, "out of memory");
     if (directory != NULL)
         read_events(result, directory);
     return 0;

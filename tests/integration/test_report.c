@@ -3,6 +3,7 @@
 #include "check.h"
 #include "place.h"
 #include "suite.h"
+#include "under.h"
 
 #include <jansson.h>
 #include <signal.h>
@@ -160,6 +161,23 @@ static void hostile_output_breaks_no_format(void)
     }
 }
 
+static void a_fault_that_was_never_delivered_is_told_in_every_format(void)
+{
+    CHECK_EXIT(it_tool(ARGV("inject", "--output", kept(), "connect:error=ECONNREFUSED:conn=7", "--",
+                            it_built("tcpfault"), "--version")),
+               3);
+    for (int i = 0; i < FORMATS; i++) {
+        struct it_child *told = report(kept(), formats[i]);
+        CHECK_HAS(told->out, "conn=7");
+        CHECK_HAS(told->out, "unfired");
+    }
+    json_t *sarif = json_loads(report(kept(), "sarif")->out, 0, NULL);
+    json_t *run = json_array_get(json_object_get(sarif, "runs"), 0);
+    CHECK_INT(json_array_size(json_object_get(run, "results")), 1);
+    json_decref(sarif);
+}
+
 IT_SUITE(report, TEST(a_kept_run_is_told_as_it_was), TEST(a_run_that_was_killed_tells_of_what_had_ended),
          TEST(what_inject_kept_is_told_too), TEST(what_is_no_run_is_refused_by_name),
-         TEST(hostile_output_breaks_no_format))
+         TEST(hostile_output_breaks_no_format),
+         TEST(a_fault_that_was_never_delivered_is_told_in_every_format))
