@@ -119,8 +119,6 @@ static enum tf_wait_kind look_closer(pid_t pid, long number, const uint64_t *arg
     case SYS_sendmsg:
     case SYS_write:
     case SYS_writev:
-        input = wait->beyond_input = wait->directly = add(wait, (int)arg[0]);
-        break;
     case SYS_accept:
     case SYS_accept4:
         input = wait->beyond_input = wait->directly = add(wait, (int)arg[0]);

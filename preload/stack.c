@@ -77,11 +77,11 @@ __attribute__((noinline)) uint16_t tf_stack_row(const void *caller, struct tf_th
     /* In the order of enum tf_stack_reg. */
     __asm__ volatile(
         "leaq 0f(%%rip), %%rax\n"
-        "0:\tmovq %%rax, (%0)\n\tmovq %%rsp, 8(%0)\n\tmovq %%rbp, 16(%0)\n\tmovq %%rbx, 24(%0)\n\t"
-        "movq %%r12, 32(%0)\n\tmovq %%r13, 40(%0)\n\tmovq %%r14, 48(%0)\n\tmovq %%r15, 56(%0)"
-        :
+        "0:\tmovq %%rax, (%1)\n\tmovq %%rsp, 8(%1)\n\tmovq %%rbp, 16(%1)\n\tmovq %%rbx, 24(%1)\n\t"
+        "movq %%r12, 32(%1)\n\tmovq %%r13, 40(%1)\n\tmovq %%r14, 48(%1)\n\tmovq %%r15, 56(%1)"
+        : "=m"(reg)
         : "r"(reg)
-        : "rax", "memory");
+        : "rax");
     uint64_t place = ((uint64_t)(uintptr_t)caller ^ reg[TF_STACK_RSP]) * UINT64_C(0x9e3779b97f4a7c15) >> 40;
     for (uint32_t way = 0; way < WAYS; way++) {
         uint32_t at = (uint32_t)(place + way) % TF_STACKS, free = 0;
