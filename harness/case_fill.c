@@ -17,24 +17,32 @@ enum {
 
 /* ---- what the kernel says ---- */
 
-/* Does a connection to this address go to this listener? */
-static bool takes(const struct tf_net_socket *listener, const struct tf_held *held)
+/* Whether a connection to this address goes to this listener: 0 never, else the higher
+ * the sooner. One with the very address comes first, then an IPv4 socket before an IPv6
+ * one that takes IPv4, too. */
+static int claim(const struct tf_net_socket *listener, const struct tf_held *held)
 {
     static const uint8_t any[sizeof(listener->local.ip)];
     bool six = held->address.any.sa_family == AF_INET6;
+    int family = listener->family == held->address.any.sa_family;
     if (memcmp(listener->local.ip, any, sizeof(any)) == 0)
-        return listener->local.family == 6 || !six;
+        return listener->local.family == 6 || !six ? 1 + family : 0;
     if (six != (listener->local.family == 6))
-        return false;
-    return six ? memcmp(listener->local.ip, &held->address.in6.sin6_addr, 16) == 0
-               : memcmp(listener->local.ip, &held->address.in.sin_addr, 4) == 0;
+        return 0;
+    bool same = six ? memcmp(listener->local.ip, &held->address.in6.sin6_addr, 16) == 0
+                    : memcmp(listener->local.ip, &held->address.in.sin_addr, 4) == 0;
+    return same ? 3 + family : 0;
 }
 
 static bool add_listener(const struct tf_net_socket *socket, void *data)
 {
     struct tf_listeners *all = data;
-    if (socket->state != TCP_LISTEN || socket->local.port != all->held->port || !takes(socket, all->held))
+    int claims =
+        socket->state == TCP_LISTEN && socket->local.port == all->held->port ? claim(socket, all->held) : 0;
+    if (claims == 0 || claims < all->claim)
         return true;
+    if (claims > all->claim)
+        *all = (struct tf_listeners){.held = all->held, .claim = claims};
     all->blind = all->blind || socket->cookie == 0;
     all->count++;
     all->capacity += (size_t)socket->send_queue + 1;

@@ -73,6 +73,7 @@ enum { TF_SEEN_MS = 2000 }; /* until the kernel's tables show what was done */
  * how many more of them fit. */
 struct tf_listeners {
     const struct tf_held *held;
+    int claim; /* of those that are counted: case_fill.c */
     size_t count, capacity, room;
     bool blind; /* /proc/net/tcp has no backlog */
 };
