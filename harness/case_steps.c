@@ -140,7 +140,8 @@ static bool holds_or_settled(struct tf_case_run *run, const void *data)
     return condition->holds(run, condition->data) || tf_case_settled(run);
 }
 
-/* Of programs of which any outcome will do, the wait says how long they get. */
+/* Of programs of which any outcome will do, the wait says how long they get: else there
+ * would be no time left to see what became of the others. */
 static bool is_only_patience(struct tf_case_run *run, const struct tf_wait *wait)
 {
     for (uint32_t i = 0; i < wait->exit_count; i++) {
@@ -164,8 +165,11 @@ static void do_wait(struct tf_case_run *run, const struct tf_step *step)
                        : wait->gone != NULL ? (const void *)wait->gone
                                             : (const void *)wait;
     const struct condition condition = {holds, data};
-    bool held = tf_case_until(run, holds_or_settled, &condition, limit(run, wait->within_ns));
     bool any = is_only_patience(run, wait);
+    uint64_t within_ns = wait->within_ns;
+    if (any && within_ns == 0)
+        within_ns = (run->deadline_ns - tf_case_now()) / 3 + 1;
+    bool held = tf_case_until(run, holds_or_settled, &condition, limit(run, within_ns));
     if (tf_case_settled(run))
         return;
     for (uint32_t i = 0; held && !any && i < wait->exit_count; i++)
