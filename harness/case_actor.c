@@ -44,20 +44,13 @@ static bool is_ready(struct tf_case_run *run, const void *data)
     }
 }
 
-/* Its first process has done its part, which is to leave another behind. */
-static bool became_daemon(const struct tf_running *running)
-{
-    return running->ended && running->actor->role == TF_PART_SERVER &&
-           running->seen.end.end == TF_END_EXITED && running->seen.end.status == 0;
-}
-
 static bool is_ready_or_over(struct tf_case_run *run, const void *data)
 {
     const struct tf_running *running = data;
     bool ended = running->ended; /* what it did before it ended has been seen after this */
     if (is_ready(run, data))
         return true;
-    return ended && !(became_daemon(running) && tf_running_left((struct tf_running *)data));
+    return ended && !(tf_running_daemon(running) && tf_running_all(running, 0) > 0);
 }
 
 static bool may_end_early(const struct tf_running *running)
@@ -85,7 +78,6 @@ void tf_running_start(struct tf_running *running)
     if (actor->ready == TF_READY_NONE || actor->ready == TF_READY_DEFAULT)
         return;
     bool held = tf_case_until(run, is_ready_or_over, running, run->deadline_ns);
-    running->detached = became_daemon(running) && tf_running_left(running);
     if (held && (is_ready(run, running) || may_end_early(running)))
         return;
     char got[128] = "not until the deadline";
@@ -104,16 +96,7 @@ bool tf_running_alive(const struct tf_running *running)
 {
     if (running->program == NULL || !running->ended)
         return running->program != NULL;
-    return running->detached && tf_running_left((struct tf_running *)running);
-}
-
-/* To those that a daemon's first process has left behind. */
-static void signal_left(struct tf_running *running, int signal)
-{
-    pid_t pid;
-    for (size_t i = 0; (pid = tf_running_process(running, i)) >= 0; i++)
-        if (pid > 0)
-            kill(pid, signal);
+    return tf_running_serves(running);
 }
 
 struct group {
@@ -143,7 +126,7 @@ void tf_running_stop(struct tf_case_run *run, struct tf_running *const *list, si
             tf_judge_before_end(running->judge);
         running->seen.signalled |= UINT64_C(1) << running->actor->stop;
         if (running->ended)
-            signal_left(running, running->seen.hung ? SIGKILL : running->actor->stop);
+            tf_running_all(running, running->seen.hung ? SIGKILL : running->actor->stop);
         else if (running->seen.hung)
             tf_program_stop(running->program, 0);
         else if (running->actor->stop == SIGTERM)
@@ -161,7 +144,7 @@ void tf_running_stop(struct tf_case_run *run, struct tf_running *const *list, si
                  list[i]->actor->name, TF_GRACE_S);
         tf_result_note(run->result, note);
         if (list[i]->ended)
-            signal_left(list[i], SIGKILL);
+            tf_running_all(list[i], SIGKILL);
         else
             tf_program_stop(list[i]->program, 0);
     }

@@ -1,6 +1,8 @@
 /* Steps that hold a port, or leave a TIME_WAIT behind on one. */
 #include "case_held.h"
 
+#include "baseline.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -16,15 +18,18 @@ enum { SETTLED_S = 2 }; /* for what takes the kernel microseconds on loopback */
 
 /* ---- addresses and the kernel's tables ---- */
 
-socklen_t tf_held_address(const char *text, uint16_t port, union tf_address *address)
+socklen_t tf_held_address(const struct tf_case_run *run, const char *text, uint16_t port,
+                          union tf_address *address)
 {
+    if (text == NULL)
+        text = run->options->battery != NULL ? run->options->battery->address : "127.0.0.1";
     memset(address, 0, sizeof(*address));
-    if (text != NULL && inet_pton(AF_INET6, text, &address->in6.sin6_addr) == 1) {
+    if (inet_pton(AF_INET6, text, &address->in6.sin6_addr) == 1) {
         address->in6.sin6_family = AF_INET6;
         address->in6.sin6_port = htons(port);
         return sizeof(address->in6);
     }
-    inet_pton(AF_INET, text != NULL ? text : "127.0.0.1", &address->in.sin_addr);
+    inet_pton(AF_INET, text, &address->in.sin_addr);
     address->in.sin_family = AF_INET;
     address->in.sin_port = htons(port);
     return sizeof(address->in);
@@ -94,7 +99,7 @@ struct tf_held *tf_held_new(struct tf_case_run *run, enum tf_held_kind kind, con
                              .kind = kind,
                              .port = port,
                              .until_ns = for_ns > 0 ? tf_case_now() + for_ns : UINT64_MAX};
-    held->address_length = tf_held_address(address, port, &held->address);
+    held->address_length = tf_held_address(run, address, port, &held->address);
     run->held = held;
     return held;
 }
@@ -243,7 +248,7 @@ static int connect_both(struct tf_case_run *run, struct tf_held *held, const str
                         struct connection *both, struct tf_error *error)
 {
     union tf_address peer;
-    socklen_t length = tf_held_address(leave->address, tf_case_port(run, leave->peer), &peer);
+    socklen_t length = tf_held_address(run, leave->address, tf_case_port(run, leave->peer), &peer);
     both->listener = tf_held_socket(run, held, error);
     both->server = both->listener >= 0 ? tf_held_socket(run, held, error) : -1;
     if (both->server < 0)

@@ -34,8 +34,9 @@ struct tf_held {
     size_t olds, olds_room;
 };
 
-/* `text` NULL: 127.0.0.1. */
-socklen_t tf_held_address(const char *text, uint16_t port, union tf_address *address);
+/* `text` NULL: 127.0.0.1, or of a battery {address}. */
+socklen_t tf_held_address(const struct tf_case_run *run, const char *text, uint16_t port,
+                          union tf_address *address);
 
 /* In the run's list, without sockets yet. NULL with the case over: no memory, no port. */
 struct tf_held *tf_held_new(struct tf_case_run *run, enum tf_held_kind kind, const char *address,

@@ -86,7 +86,7 @@ enum tf_became tf_case_became(const struct tf_case_run *run, uint32_t at, char *
     if (!seen->started)
         return TF_BECAME_NOTHING;
     tf_program_describe(end, got, size);
-    if (server && seen->alive && !seen->hung && !running->never_ready) {
+    if (server && seen->alive && !running->never_ready) {
         snprintf(got, size, "ran to the end");
         return TF_BECAME_SAME;
     }

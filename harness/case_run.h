@@ -47,7 +47,6 @@ struct tf_running { /* a program of the case */
     size_t arounds;
     char *command;                /* for reports */
     struct tf_proc proc;          /* of its processes */
-    bool detached;                /* its first process has ended, and those that it left go on: a daemon */
     bool never_ready;             /* it was to be, until the end */
     bool patient;                 /* at the deadline it was in a wait with a time limit of its own */
     struct tf_observed *observed; /* case_observe.c */
@@ -150,13 +149,21 @@ uint64_t tf_running_watched(const struct tf_running *running, const struct tf_pa
 /* Appends the events around each program's first fault and its last ones, in the
  * order of time, to the result. */
 void tf_case_show(struct tf_case_run *run);
+/* Does one of its processes listen? */
+bool tf_running_listens(struct tf_running *running);
+
+/* ---- case_left.c ---- */
+
+/* Has its first process ended as that of a daemon does? */
+bool tf_running_daemon(const struct tf_running *running);
+/* And does what it left behind listen? */
+bool tf_running_serves(const struct tf_running *running);
+/* How many processes it has, or has left behind; with a signal, each is sent it. */
+size_t tf_running_all(const struct tf_running *running, int signal);
+
 /* The process of the segment's row `row`, as the host numbers it; 0: it is gone; -1:
  * there is no such row. Under the shim only. */
 pid_t tf_running_process(struct tf_running *running, size_t row);
-/* Is one of its processes there? */
-bool tf_running_left(struct tf_running *running);
-/* Does one of its processes listen? */
-bool tf_running_listens(struct tf_running *running);
 
 /* ---- case_hang.c ---- */
 

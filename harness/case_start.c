@@ -326,7 +326,7 @@ int tf_running_launch(struct tf_running *running, struct tf_error *error)
     struct tf_case_run *run = running->run;
     int result = 0;
     running->starts++;
-    running->listened = running->detached = running->never_ready = false;
+    running->listened = running->never_ready = false;
     tf_proc_init(&running->proc, run->sandbox);
     for (uint32_t i = 0; running->starts == 1 && result == 0 && i < running->actor->files_count; i++)
         result = make_file(run, &running->actor->files[i], error);

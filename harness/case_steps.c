@@ -3,6 +3,7 @@
 #include "case_verdict.h"
 #include "segment.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -208,10 +209,13 @@ static void do_signal(struct tf_case_run *run, const struct tf_signalling *signa
 {
     struct tf_running *running = find(run, signalling->program);
     struct tf_error error;
+    bool all = running->ended || signalling->signal == SIGSTOP || signalling->signal == SIGCONT;
     running->seen.signalled |= UINT64_C(1) << signalling->signal;
     if (!tf_running_alive(running))
         tf_case_fail(run, false, signalling->program, "step", "to run, so that it can be signalled",
                      "it has ended");
+    else if (all)
+        tf_running_all(running, signalling->signal);
     else if (tf_program_signal(running->program, signalling->signal, &error) != 0)
         tf_case_fail(run, true, signalling->program, "step", "to be signalled", error.text);
     else if (running->judge != NULL)

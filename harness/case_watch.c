@@ -245,14 +245,6 @@ static bool holds_one(long pid, const struct inodes *inodes)
     return found;
 }
 
-static bool descends(long pid, long from)
-{
-    for (int depth = 0; pid > 1 && depth < 64; depth++, pid = tf_proc_parent((pid_t)pid))
-        if (pid == from)
-            return true;
-    return false;
-}
-
 /* By the kernel's tables alone: for programs without the shim, or that listen
  * past it. */
 static bool listens_by_proc(const struct tf_running *running)
@@ -267,7 +259,7 @@ static bool listens_by_proc(const struct tf_running *running)
     for (struct dirent *entry; !found && proc != NULL && (entry = readdir(proc)) != NULL;) {
         char *end;
         long pid = strtol(entry->d_name, &end, 10);
-        if (*end == '\0' && pid > 1 && descends(pid, tf_program_pid(running->program)))
+        if (*end == '\0' && pid > 1 && tf_proc_descends((pid_t)pid, tf_program_pid(running->program)))
             found = holds_one(pid, &inodes);
     }
     if (proc != NULL)
@@ -282,26 +274,4 @@ bool tf_running_listens(struct tf_running *running)
         return running->listen_port == 0 ||
                tf_net_listening(running->run->sandbox, running->listen_port, &error) != 0;
     return listens_by_proc(running);
-}
-
-/* ---- what is left of it ---- */
-
-pid_t tf_running_process(struct tf_running *running, size_t row)
-{
-    const struct tf_segment *segment = tf_collect_segment(running->collect);
-    uint32_t pid = row < TF_PROCESSES ? atomic_load(&segment->process[row].pid) : 0;
-    if (pid == 0)
-        return -1;
-    pid_t host = tf_proc_alive(&running->proc, pid) ? tf_proc_host(&running->proc, pid) : 0;
-    /* The number may be somebody else's by now. */
-    return host > 0 && descends(host, tf_sandbox_pid(running->run->sandbox)) ? host : 0;
-}
-
-bool tf_running_left(struct tf_running *running)
-{
-    pid_t pid;
-    for (size_t i = 0; running->collect != NULL && (pid = tf_running_process(running, i)) >= 0; i++)
-        if (pid > 0)
-            return true;
-    return false;
 }

@@ -167,6 +167,14 @@ pid_t tf_proc_parent(pid_t pid)
                                                                                                      : 0;
 }
 
+bool tf_proc_descends(pid_t pid, pid_t from)
+{
+    for (int depth = 0; pid > 1 && depth < 64; depth++, pid = tf_proc_parent(pid))
+        if (pid == from)
+            return true;
+    return false;
+}
+
 bool tf_proc_alive(struct tf_proc *proc, uint32_t pid)
 {
     pid_t host = tf_proc_host(proc, pid);

@@ -38,6 +38,8 @@ bool tf_proc_alive(struct tf_proc *proc, uint32_t pid);
 
 /* Its parent, both as the host numbers them; 0: it is not there, or dead. */
 pid_t tf_proc_parent(pid_t pid);
+/* Is it `from`, or below it? Both as the host numbers them. */
+bool tf_proc_descends(pid_t pid, pid_t from);
 /* Its only child; 0: none; -1: several. Dead ones don't count. */
 pid_t tf_proc_child(pid_t pid);
 
