@@ -177,5 +177,129 @@ static void every_case_has_a_fixture(void)
     tf_batteries_fini(&all);
 }
 
-IT_SUITE(battery, TEST(every_case_has_a_fixture), TEST(good_fixtures_pass),
-         TEST(each_bug_is_found_by_the_case_for_it))
+static struct it_child *check_with(const char *const *arguments)
+{
+    const char *argv[40] = {it_built("tcpfault"), "check"};
+    for (size_t i = 0; arguments[i]; i++)
+        argv[i + 2] = arguments[i];
+    struct it_command command = {.argv = argv, .deadline_s = 60};
+    return it_run(&command);
+}
+
+#define FIXTURE(name) it_built("fixtures/" name)
+#define CHECK_WITH(...) check_with((const char *const[]){__VA_ARGS__, NULL})
+
+static void run_says_that_a_battery_is_none_of_its(void)
+{
+    const char *path = it_source("harness/battery/server-accept.yaml");
+    struct it_command command = {.argv = ARGV(it_built("tcpfault"), "run", path)};
+    struct it_child *child = it_run(&command);
+    CHECK_INT(child->exit, 2);
+    CHECK_HAS(child->err, "a battery");
+    CHECK_HAS(child->err, "tcpfault check server --battery");
+}
+
+static void what_does_not_work_without_faults_is_not_tried(void)
+{
+    struct it_child *child = CHECK_WITH("server", "--send", "x", "--", FIXTURE("echo-good"), "-x");
+    CHECK_INT(child->exit, 3);
+    CHECK_HAS(child->err, "invalid option -- 'x'");
+    CHECK_HAS(child->err, "without faults, the server");
+    child = CHECK_WITH("client", "--", FIXTURE("fetch-good"), "-p", "{port}");
+    CHECK_INT(child->exit, 3);
+    CHECK_HAS(child->err, "without faults, the client");
+    child = CHECK_WITH("server", "--peer", it_text("%s -p {port}", FIXTURE("fetch-good")), "--",
+                       FIXTURE("echo-good"), "-p", "{port}");
+    CHECK_INT(child->exit, 3);
+    CHECK_HAS(child->err, "without faults, the peer");
+}
+
+static void a_wrong_command_line_is_refused(void)
+{
+    static const struct {
+        const char *arguments[8], *message;
+    } wrong[] = {
+        {{"--", "true"}, "expected server or client"},
+        {{"servr", "--", "true"}, "not \"servr\""},
+        {{"server"}, "there is no command"},
+        {{"server", "true", "--", "true"}, "expected -- before the command"},
+        {{"server", "--reply", "x", "--", "true"}, "--reply is what a client is answered"},
+        {{"client", "--send", "x", "--", "true"}, "--send is what a server is sent"},
+        {{"server", "--env", "x", "--", "true"}, "--env: expected NAME=VALUE"},
+        {{"server", "--config", "/nonexistent", "--", "true"}, "/nonexistent: No such file"},
+        {{"server", "--peer", "'", "--", "true"}, "--peer: the quote"},
+        {{"server", "--explain", "no-such"}, "no case is called \"no-such\""},
+        {{"server", "--explain", "server/"}, "cases are meant by"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct it_child *child = check_with(wrong[i].arguments);
+        CHECK_INT(child->exit, 2);
+        CHECK_HAS(child->err, wrong[i].message);
+    }
+}
+
+static void a_port_in_the_command_is_seen(void)
+{
+    struct it_child *child = CHECK_WITH("server", "-v", "--only", "server/accept/econnaborted", "--send",
+                                        "hello", "--", FIXTURE("echo-good"), "-p", "4711");
+    CHECK_INT(child->exit, 0);
+    CHECK_HAS(child->out, "pass           server/accept/econnaborted");
+    CHECK_HAS(child->out, "1 of 1 case applied: 1 pass");
+}
+
+static void words_environment_and_configuration_hold_the_port(void)
+{
+    const char *config = it_file("a.conf", "-p {port} {{x} {dir}\n");
+    const char *script = it_file("serve.sh", "test \"$1\" = '{a}{{b' || exit 9\n"
+                                             "grep -q '{{x} /' \"$2\" || exit 8\n"
+                                             "test \"-p $PORT\" = \"$(cut -d' ' -f1-2 \"$2\")\" || exit 7\n"
+                                             "exec \"$3\" -p \"$PORT\"\n");
+    struct it_child *child = CHECK_WITH("server", "--only", "server/accept/econnaborted", "--send", "hello",
+                                        "--config", config, "--env", "PORT={port}", "--", "/bin/sh", script,
+                                        "{a}{{b", "{config}", FIXTURE("echo-good"));
+    CHECK_INT(child->exit, 0);
+    CHECK_HAS(child->out, "1 pass, 0 findings");
+}
+
+static void what_does_not_apply_is_no_pass(void)
+{
+    struct it_child *child = CHECK_WITH("server", "-v", "--only", "nodelay-fails", "--send", "hello", "--",
+                                        FIXTURE("echo-good"), "-p", "{port}");
+    CHECK_INT(child->exit, 3);
+    CHECK_HAS(child->out,
+              "not applicable server/setsockopt/nodelay-fails: it never calls setsockopt with TCP_NODELAY");
+    CHECK_HAS(child->out, "0 of 1 case applied: 0 pass");
+    CHECK_HAS(child->err, "no case was tried");
+}
+
+/* With and without a command of the user's. */
+static void an_explained_case_is_a_scenario(void)
+{
+    static char *target[] = {"serve", "{port}", "{a}", "it's \"x\"", NULL}, *peer[] = {"ask", "{port}", NULL};
+    struct tf_batteries all;
+    struct tf_error error = {.text = ""};
+    CHECK_SAYING(tf_batteries_load(&all, TF_PART_DEFAULT, NULL, &error) == 0, error.text);
+    for (size_t i = 0; i < 2 * all.count; i++)
+        for (size_t j = 0; j < all.scenario[i / 2]->cases_count; j++) {
+            char *text = NULL;
+            size_t size;
+            FILE *out = open_memstream(&text, &size);
+            const struct tf_case *one = &all.scenario[i / 2]->cases[j];
+            int written =
+                tf_battery_explain(&all, one, i % 2 ? target : NULL, i % 2 ? peer : NULL, out, &error);
+            fclose(out);
+            struct tf_scenario *scenario =
+                written == 0 ? tf_scenario_parse("s.yaml", text, size, &error) : NULL;
+            CHECK_SAYING(scenario && scenario->cases_count == 1 && scenario->battery == TF_PART_DEFAULT,
+                         it_text("%s\n%s", error.text, text));
+            tf_scenario_free(scenario);
+            free(text);
+        }
+    tf_batteries_fini(&all);
+}
+
+IT_SUITE(battery, TEST(every_case_has_a_fixture), TEST(an_explained_case_is_a_scenario),
+         TEST(run_says_that_a_battery_is_none_of_its), TEST(a_wrong_command_line_is_refused),
+         TEST(what_does_not_work_without_faults_is_not_tried), TEST(a_port_in_the_command_is_seen),
+         TEST(words_environment_and_configuration_hold_the_port), TEST(what_does_not_apply_is_no_pass),
+         TEST(good_fixtures_pass), TEST(each_bug_is_found_by_the_case_for_it))
