@@ -325,11 +325,11 @@ static bool catch_up(struct tf_socket *socket, enum tf_side side, uint64_t now)
     return own;
 }
 
-/* *look_ns: when to look again, whether or not it is held now. */
-bool tf_hold_is(struct tf_socket *socket, enum tf_side side, int fd, uint64_t *look_ns)
+/* *look_ns: when to look again, whether or not it is held at `now` (0: by the clock). */
+static bool held_at(uint64_t now, struct tf_socket *socket, enum tf_side side, int fd, uint64_t *look_ns)
 {
     struct tf_hold *row = &socket->hold[side];
-    uint64_t until = atomic_load(&row->until_ns), now;
+    uint64_t until = atomic_load(&row->until_ns);
 
     /* One for ever is looked at, too: its connection may break. */
     *look_ns = until == 0 ? UINT64_MAX : until == UINT64_MAX ? UINT64_MAX - 1 : until;
@@ -340,7 +340,7 @@ bool tf_hold_is(struct tf_socket *socket, enum tf_side side, int fd, uint64_t *l
         *look_ns = UINT64_MAX;
         return false;
     }
-    now = tf_now_ns();
+    now = now ? now : tf_now_ns();
     if (until <= now && catch_up(socket, side, now))
         *look_ns = until = atomic_load(&row->until_ns);
     if (until == 0) {
@@ -358,18 +358,30 @@ bool tf_hold_is(struct tf_socket *socket, enum tf_side side, int fd, uint64_t *l
     return false;
 }
 
+bool tf_hold_is(struct tf_socket *socket, enum tf_side side, int fd, uint64_t *look_ns)
+{
+    return held_at(0, socket, side, fd, look_ns);
+}
+
+/* Of one moment: a late connect's sides end together. Where an end came in between,
+ * it is asked again. */
 unsigned tf_hold_sides(int fd, uint64_t *look_ns)
 {
     struct tf_socket *socket = tf_socket_of(fd);
     unsigned sides = 0;
-    uint64_t until, first = UINT64_MAX;
 
-    for (int side = 0; socket && side < TF_SIDES; side++) {
-        if (tf_hold_is(socket, (enum tf_side)side, fd, &until))
-            sides |= TF_SIDE_BIT(side);
-        first = until < first ? until : first;
+    *look_ns = UINT64_MAX;
+    for (int tries = 0; socket && tries < 3; tries++) {
+        _Atomic uint64_t *in = &socket->hold[TF_SIDE_IN].until_ns, *out = &socket->hold[TF_SIDE_OUT].until_ns;
+        uint64_t in_ns = atomic_load(in), out_ns = atomic_load(out), until;
+        uint64_t now = in_ns && out_ns ? tf_now_ns() : 0;
+
+        sides = held_at(now, socket, TF_SIDE_IN, fd, look_ns) ? TF_SIDE_BIT(TF_SIDE_IN) : 0;
+        sides |= held_at(now, socket, TF_SIDE_OUT, fd, &until) ? TF_SIDE_BIT(TF_SIDE_OUT) : 0;
+        *look_ns = until < *look_ns ? until : *look_ns;
+        if (!now || (atomic_load(in) == in_ns && atomic_load(out) == out_ns))
+            break;
     }
-    *look_ns = first;
     return sides;
 }
 
