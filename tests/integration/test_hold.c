@@ -126,6 +126,23 @@ static void a_connection_is_made_later(void)
         1);
 }
 
+/* A look at every moment, the very end of a hold among them. */
+static void a_call_at_the_very_end_gets_what_is_due(void)
+{
+    for (int i = 0; i < 2; i++)
+        PROBE_FIRED("recv:delay=400ms:role=client",
+                    "pair c.nb s.send:one c.recv:9 c.poll:20:in s.send:two c.recv:9:again c.recv:9:again",
+                    "s.send=3 c.recv=EAGAIN c.poll=nothing s.send=3 c.recv=3:one c.recv=3:two", -1);
+}
+
+static void both_sides_of_a_late_connect_end_together(void)
+{
+    for (int i = 0; i < 10; i++)
+        PROBE_FIRED("connect:delay=20ms:when=1",
+                    "l.dead c.tcp c.nb c.connect c.busypoll:5000 c.getopt:SO_ERROR",
+                    "c.connect=EINPROGRESS c.busypoll=IN+OUT+ERR+HUP+RDHUP c.getopt=ECONNREFUSED", 1);
+}
+
 static void a_number_that_is_used_again_is_not_held(void)
 {
     PROBE_FIRED(EARLY, "pair c.nb s.send:data c.recv:9 c.close l.is:-1 pair s.send:more c.nb c.recv:9",
@@ -170,5 +187,6 @@ IT_SUITE(hold, TEST(what_arrived_is_there_when_its_time_has_come), TEST(nobody_s
          TEST(the_other_side_and_other_sockets_go_on), TEST(room_to_send_comes_later),
          TEST(who_slept_before_is_woken_at_the_end), TEST(latency_is_each_bytes_own_and_in_order),
          TEST(a_reset_is_not_late), TEST(a_connection_is_accepted_later), TEST(a_connection_is_made_later),
+         TEST(a_call_at_the_very_end_gets_what_is_due), TEST(both_sides_of_a_late_connect_end_together),
          TEST(a_number_that_is_used_again_is_not_held), TEST(a_child_sees_the_same_and_its_own_end),
          TEST(a_rate_is_kept_in_both_directions), TEST(calls_that_a_rate_lets_pass_are_not_paid_for))

@@ -11,6 +11,7 @@
  *   X.tcp X.tcp6 X.unix:Y X.pipe:Y X.udp:Y X.file      makes descriptors
  *   X.listen X.connect[:PORT] X.accept[:Y] X.accept4[:Y]
  *   X.CALL:SIZE[:FLAG...]    receives (probe_io.h); FLAG: peek waitall dontwait
+ *                            again (at every moment, for 5 s)
  *   X.CALL:TEXT[:FLAG...]    sends; #SIZE sends so many bytes of a pattern; FLAG:
  *                            nosignal dontwait, part (of it is enough)
  *   X.drain                  reads to the end: how many bytes, right or wrong
@@ -22,6 +23,7 @@
  *   X.reset X.fin X.unassociate (connect to AF_UNSPEC) busy (which then fails)
  *   X.poll[:MS] X.ppoll[:MS] X.select[:MS] X.pselect[:MS] X.epoll[:MS] X.epollet[:MS]
  *   X.epollone[:MS] (ONESHOT) X.epollarm[:MS] (armed again each time)
+ *   X.busypoll:MS (asks again and again)
  *   X.epollexcl[:MS] (EXCLUSIVE) X.epollnest[:MS] (in another) X.queued
  *   on:SIGNAL[:restart] hits kill:SIGNAL block:SIGNAL mark since:MS fds
  *   fork (the rest happens in a child) exec (in a new image) X.is:NUMBER
@@ -310,7 +312,7 @@ static bool perform(struct step *step)
         queued(step);
     else if (IS("msg"))
         SAY("%x,%ld,%zu", (unsigned)last_message.flags, last_message.queued, last_message.length);
-    else if (IS("poll") || IS("ppoll"))
+    else if (IS("poll") || IS("ppoll") || IS("busypoll"))
         wait_by_poll(step);
     else if (IS("select") || IS("pselect"))
         wait_by_select(step);

@@ -81,6 +81,13 @@ static int flags_of(struct step *step)
     return flags;
 }
 
+static long milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* The stream's byte at a place: 7 and 26 have no common factor. */
 static char pattern(size_t place)
 {
@@ -92,7 +99,13 @@ static void receive(struct step *step)
     size_t size = (size_t)number(step, 0, 0);
     char *data = calloc(1, size + 64);
     bool none = step->arguments > 1 && strcmp(step->argument[1], "trunc") == 0; /* tcp(7): thrown away */
-    ssize_t got = step->in(*of(step->socket), none ? NULL : data, size, flags_of(step));
+    bool again = step->arguments > 1 && strcmp(step->argument[1], "again") == 0;
+    long end = milliseconds() + 5000;
+    ssize_t got;
+
+    do
+        got = step->in(*of(step->socket), none ? NULL : data, size, again ? MSG_DONTWAIT : flags_of(step));
+    while (again && got < 0 && errno == EAGAIN && milliseconds() < end);
 
     if (got > 0 && got < 200 && !none)
         SAY("%zd:%.*s", got, (int)got, data);
@@ -241,7 +254,12 @@ static void wait_by_poll(struct step *step)
         waiting.events = strcmp(step->argument[1], "in") == 0 ? POLLIN : POLLOUT;
     int ms = number(step, 0, 0);
     struct timespec time = {ms / 1000, ms % 1000 * 1000000};
-    long result = step->operation[1] == 'p' ? ppoll(&waiting, 1, &time, NULL) : poll(&waiting, 1, ms);
+    long result = 0;
+    if (*step->operation == 'b') /* asks again and again, and waits for nothing */
+        for (long end = milliseconds() + ms; result == 0 && milliseconds() < end;)
+            result = poll(&waiting, 1, 0);
+    else
+        result = step->operation[1] == 'p' ? ppoll(&waiting, 1, &time, NULL) : poll(&waiting, 1, ms);
     say_events(step, result, (unsigned)waiting.revents);
 }
 
@@ -387,13 +405,6 @@ static void handle(int signal, bool restart)
 {
     struct sigaction action = {.sa_handler = caught, .sa_flags = restart ? SA_RESTART : 0};
     sigaction(signal, &action, NULL);
-}
-
-static long milliseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Until the thread sleeps in the kernel. */
