@@ -218,7 +218,7 @@ bool tf_alike_same(const struct tf_alike *alike, const char *text, size_t length
                    struct tf_alike_difference *difference)
 {
     struct tf_lines lines;
-    struct pair pair;
+    struct pair pair = {NULL, NULL};
     if (alike->learned == 0 || tf_lines_split(&lines, text, length, dir) != 0)
         return true;
     bool same = alike->order == ORDER_KEPT
@@ -228,11 +228,9 @@ bool tf_alike_same(const struct tf_alike *alike, const char *text, size_t length
         fill(difference, &lines, pair.missing, pair.surplus);
     } else if (!same) {
         struct ends ends = agree(&alike->known, &lines, tf_line_fits);
-        size_t at = ends.first, of = ends.first;
-        if (at < alike->known.count && alike->known.line[at].gap) {
-            at = alike->known.count - ends.last - 1;
-            of = lines.count - ends.last - 1;
-        }
+        bool gap = ends.first < alike->known.count && alike->known.line[ends.first].gap;
+        size_t at = gap ? alike->known.count - ends.last - 1 : ends.first;
+        size_t of = gap ? lines.count - ends.last - 1 : ends.first;
         fill(difference, &lines, at < alike->known.count ? &alike->known.line[at] : NULL,
              of < lines.count ? &lines.line[of] : NULL);
     }

@@ -42,18 +42,13 @@ static int add(struct tf_batteries *batteries, int part, const char *path, char 
         free(text);
         return none ? tf_error_set(error, "%s: no battery: it has no key \"battery\"", path) : 0;
     }
-    struct tf_scenario **scenarios =
-        realloc(batteries->scenario, (batteries->count + 1) * sizeof(*batteries->scenario));
-    batteries->scenario = scenarios != NULL ? scenarios : batteries->scenario;
-    char **texts = realloc(batteries->text, (batteries->count + 1) * sizeof(*batteries->text));
-    batteries->text = texts != NULL ? texts : batteries->text;
-    if (scenarios == NULL || texts == NULL) {
+    if (batteries->count == TF_BATTERY_FILES) {
         tf_scenario_free(scenario);
         free(text);
-        return tf_error_set(error, "%s: out of memory", path);
+        return tf_error_set(error, "%s: more than %d batteries", path, TF_BATTERY_FILES);
     }
-    scenarios[batteries->count] = scenario;
-    texts[batteries->count++] = text;
+    batteries->scenario[batteries->count] = scenario;
+    batteries->text[batteries->count++] = text;
     return 0;
 }
 
@@ -111,8 +106,6 @@ void tf_batteries_fini(struct tf_batteries *batteries)
         tf_scenario_free(batteries->scenario[i]);
         free(batteries->text[i]);
     }
-    free(batteries->scenario);
-    free(batteries->text);
     *batteries = (struct tf_batteries){0};
 }
 

@@ -8,9 +8,11 @@
 
 enum { TF_BATTERY_ID = 200 };
 
+enum { TF_BATTERY_FILES = 256 };
+
 struct tf_batteries {
-    struct tf_scenario **scenario;
-    char **text; /* of each, for tf_battery_explain */
+    struct tf_scenario *scenario[TF_BATTERY_FILES];
+    char *text[TF_BATTERY_FILES]; /* of each, for tf_battery_explain */
     size_t count;
 };
 

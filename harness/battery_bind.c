@@ -14,7 +14,7 @@ static size_t ours(const char *at, const char *config)
 {
     static const char *const names[] = {"{port}", "{dir}", "{config}"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strncmp(at, names[i], strlen(names[i])) == 0 && (i < 2 || config != NULL))
+        if ((i < 2 || config != NULL) && strncmp(at, names[i], strlen(names[i])) == 0)
             return strlen(names[i]);
     size_t length = strncmp(at, "{port:", 6) == 0 ? strcspn(at, "}") : 0;
     char name[72] = "";
@@ -77,11 +77,11 @@ static int take_word(void *data, const char *word, size_t at)
     return append(line->words, tf_battery_word(word, line->config));
 }
 
-int tf_words_split_line(struct tf_words *words, const char *text, const char *config, struct tf_error *error)
+int tf_words_split_line(struct tf_words *words, const char *line, const char *config, struct tf_error *error)
 {
     struct tf_wrong wrong = {.message = "out of memory"};
-    struct line line = {words, config};
-    if (tf_words_split(text, strlen(text), take_word, &line, &wrong) != 0)
+    struct line taking = {words, config};
+    if (tf_words_split(line, strlen(line), take_word, &taking, &wrong) != 0)
         return tf_error_set(error, "%s", wrong.message);
     return words->count > 0 ? 0 : tf_error_set(error, "the command is empty");
 }

@@ -100,8 +100,8 @@ int tf_phase_fails(const struct tf_phase *phase, size_t job, const char *program
     bool target = strcmp(program, tf_check_part(phase->check)) == 0;
     if (text != NULL)
         tell(phase, text->err[0] != '\0' ? text->err : text->out);
-    return tf_error_set(error, "without faults, the %s%s (%.200s) %s: nothing was tried",
-                        target ? program : "peer", target ? "" : "", text != NULL ? text->command : "", what);
+    return tf_error_set(error, "without faults, the %s (%.200s) %s: nothing was tried",
+                        target ? program : "peer", text != NULL ? text->command : "", what);
 }
 
 /* How a program ended: exit status, or -1 with `how` filled. */

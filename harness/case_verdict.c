@@ -401,7 +401,7 @@ static void forget_findings(struct tf_result *result)
 static void decide(struct verdict *verdict, const struct struck *struck)
 {
     struct tf_result *result = verdict->result;
-    const struct tf_finding *counting = first_counting(result);
+    const struct tf_finding *counting = first_counting(result), *note = result->findings;
     struct struck peers = struck_on(verdict->run, false);
     bool must_strike = !verdict->run->one->allow_unfired;
     if (counting != NULL)
@@ -412,9 +412,8 @@ static void decide(struct verdict *verdict, const struct struck *struck)
         conclude(result, TF_NOT_TESTED, "the fault on the other side never struck: %s", peers.unfired);
     else if (verdict->tolerated[0] != '\0')
         conclude(result, TF_TOLERATED, "%s", verdict->tolerated);
-    else if (result->findings_count > 0)
-        conclude(result, TF_TOLERATED, "%s: %s", result->findings[0].check->name,
-                 result->findings[0].message);
+    else if (result->findings_count > 0 && note != NULL)
+        conclude(result, TF_TOLERATED, "%s: %s", note->check->name, note->message);
     else
         conclude(result, TF_PASS, "%s", "");
 }

@@ -239,10 +239,13 @@ static struct tf_pair *merge(const struct tf_pair *first, uint32_t firsts, const
 
 static struct tf_pattern *join_requires(const struct tf_setup *file, const struct tf_setup *over)
 {
-    uint32_t first = file->requires_count, second = over->requires_count;
-    struct tf_pattern *all = calloc((size_t)first + second + 1, sizeof(*all));
-    for (uint32_t i = 0; all != NULL && i < first + second; i++)
-    all[i] = i < first ? file->requires[i] : over->requires[i - first];
+    const struct tf_pattern *from[] = {file->requires, over->requires};
+    const uint32_t counts[] = {file->requires_count, over->requires_count};
+    struct tf_pattern *all = calloc((size_t)counts[0] + counts[1] + 1, sizeof(*all));
+    size_t at = 0;
+    for (int i = 0; all != NULL && i < 2; i++)
+        for (uint32_t j = 0; j < counts[i]; j++)
+            all[at++] = from[i][j];
     return all;
 }
 
