@@ -225,7 +225,8 @@ static int tool_for_server(struct tf_phase *phase, struct tf_error *error)
     char how[200];
     int ended = tf_phase_run(phase, "first tool", "second tool", error);
     for (size_t i = 0; ended == 0 && i < TF_PHASE; i++) {
-        if (tf_phase_status(phase->observed[i], "tool", how, sizeof(how)) != 0) {
+        if (tf_phase_status(phase->observed[i], "tool", how, sizeof(how)) != 0 ||
+            tf_phase_bytes(phase->jobs.job[i].options.directory, "tool.stdout") == 0) {
             snprintf(check->baseline.no_sent, sizeof(check->baseline.no_sent),
                      "what --peer sends is not answered when it is sent again");
             usual->runs = 0;

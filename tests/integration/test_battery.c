@@ -272,6 +272,16 @@ static void what_does_not_apply_is_no_pass(void)
     CHECK_HAS(child->err, "no case was tried");
 }
 
+/* The end of its request is the client's half-close, which the tool does not know of. */
+static void what_was_not_answered_is_not_asked_again(void)
+{
+    struct it_child *child = CHECK_WITH("server", "-v", "--only", "server/half-close/answer-is-whole",
+                                        "--peer", it_text("%s -p {port}", FIXTURE("half-close-client")), "--",
+                                        FIXTURE("echo-half-close-good"), "-p", "{port}", "-t", "300");
+    CHECK_HAS(child->out, "not answered when it is sent again");
+    CHECK_INT(child->exit, 3);
+}
+
 /* With and without a command of the user's. */
 static void an_explained_case_is_a_scenario(void)
 {
@@ -302,4 +312,5 @@ IT_SUITE(battery, TEST(every_case_has_a_fixture), TEST(an_explained_case_is_a_sc
          TEST(run_says_that_a_battery_is_none_of_its), TEST(a_wrong_command_line_is_refused),
          TEST(what_does_not_work_without_faults_is_not_tried), TEST(a_port_in_the_command_is_seen),
          TEST(words_environment_and_configuration_hold_the_port), TEST(what_does_not_apply_is_no_pass),
-         TEST(good_fixtures_pass), TEST(each_bug_is_found_by_the_case_for_it))
+         TEST(what_was_not_answered_is_not_asked_again), TEST(good_fixtures_pass),
+         TEST(each_bug_is_found_by_the_case_for_it))
