@@ -174,3 +174,14 @@ void it_end(void)
         printf("(%.1f s) ", seconds);
     fflush(stdout);
 }
+
+unsigned it_line_of(const char *file, const char *code)
+{
+    const char *text = it_read_file(it_source(file)), *at = NULL;
+    unsigned line = 1;
+    for (const char *next = text; (next = strstr(next, code)); next++)
+        at = next;
+    for (const char *c = text; at && c < at; c++)
+        line += *c == '\n';
+    return at ? line : 0;
+}

@@ -23,4 +23,7 @@ const char *it_read_file(const char *path);
 void it_kill_all(void);
 void it_release(void);
 
+/* The last line of the source that holds `code`; 0: none. */
+unsigned it_line_of(const char *file, const char *code);
+
 #endif
