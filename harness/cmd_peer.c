@@ -105,7 +105,7 @@ static int port_of(const char *text, uint16_t *port, struct tf_error *error)
 static int prepare(struct tf_peer *peer, const struct mode *mode, char **ports, struct tf_error *error)
 {
     struct tf_peer_options *values = &peer->options;
-    uint16_t port, to_port = 0;
+    uint16_t port = 0, to_port = 0;
 
     if (port_of(ports[0], &port, error) || (mode->ports > 1 && port_of(ports[1], &to_port, error)) ||
         check(mode, values, error))

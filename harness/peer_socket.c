@@ -133,7 +133,9 @@ static int serve_one(const struct tf_peer *peer, int listener, uint64_t number, 
                      struct tf_error *error)
 {
     bool once = peer->options.once;
-    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct sockaddr_storage from;
+    socklen_t length = sizeof from;
+    int fd = accept4(listener, (struct sockaddr *)&from, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
         return 1;
@@ -150,7 +152,7 @@ static int serve_one(const struct tf_peer *peer, int listener, uint64_t number, 
         int result = serve(peer, fd, number, error);
         if (result)
             peer->say("peer: connection %llu: %s", (unsigned long long)number, error->text);
-        _exit(result != 0);
+        _exit(result ? 1 : 0);
     }
     close(fd);
     return child < 0 ? tf_error_errno(error, errno, "fork") : 0;

@@ -21,10 +21,11 @@ static int escaped(const char *at, const char **next)
     *next = at + 1;
     if (letter)
         return values[letter - letters];
-    if (*at != 'x' || nibble(at[1]) < 0 || nibble(at[2]) < 0)
+    int high = *at == 'x' ? nibble(at[1]) : -1, low = high < 0 ? -1 : nibble(at[2]);
+    if (low < 0)
         return -1;
     *next = at + 3;
-    return nibble(at[1]) << 4 | nibble(at[2]);
+    return high * 16 + low;
 }
 
 static int read_file(struct tf_peer_text *text, const char *path, const char *option, struct tf_error *error)

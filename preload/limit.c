@@ -21,7 +21,7 @@ static bool plan_has_a_later(void)
 
 static void before(int resource, const struct rlimit *limit)
 {
-    struct rlimit now;
+    struct rlimit now = {0};
 
     if (resource == RLIMIT_NPROC && limit && tf_self.segment && plan_has_a_later() &&
         tf_sys(SYS_prlimit64, 0, RLIMIT_NPROC, NULL, &now) == 0 && limit->rlim_cur < now.rlim_cur)
