@@ -20,8 +20,9 @@ What `tcpfault check` finds in them. `tests/known/known.sh` installs what is mis
 runs each command of `tests/known/programs.txt`, and writes this page.
 
 The commands are run in the source directory. A case that is *not applicable* struck
-nothing: the program never made that call. Every finding was then looked for by hand,
-without this tool; the last column of the second table says how.
+nothing: the program never made that call. Findings were then looked for by hand,
+without this tool; the last column of the second table says how. What is *not
+reproduced yet* may be a false alarm.
 
 """
 
