@@ -135,9 +135,24 @@ static void success_with_the_usual_output_is_left_alone(void)
     CHECK_HAS(run->out, "5 cases: 5 ok");
 }
 
+static void output_that_varies_by_itself_is_not_judged(void)
+{
+    const char *count = it_file("count", "0");
+    struct it_child *run = it_tool(
+        ARGV("run",
+             it_file("varies.yaml",
+                     it_text("name: varies\n" REPLIES "cases:\n- name: measured\n"
+                             "  client: {run: [/bin/sh, -c, \"{fixtures}/fetch-good -p {port}; n=$(cat %s); "
+                             "echo $((n + 1)) >%s; test $n = 0 && echo slow || echo $n fast\"], "
+                             "faults: [\"%%in:short=1\"]}\n",
+                             count, count))));
+    CHECK_EXIT(run, 0);
+    CHECK_TEXT(it_read_file(count), "4\n");
+}
+
 IT_SUITE(outcome, TEST(a_case_does_not_wait_for_a_proven_hang),
          TEST(a_case_goes_on_where_somebody_may_end_a_proven_hang),
          TEST(programs_that_wait_for_each_other_are_proven_to_hang),
          TEST(programs_of_which_one_may_go_on_are_waited_for),
          TEST(success_with_another_output_than_without_faults_is_found),
-         TEST(success_with_the_usual_output_is_left_alone))
+         TEST(success_with_the_usual_output_is_left_alone), TEST(output_that_varies_by_itself_is_not_judged))
