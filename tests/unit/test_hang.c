@@ -331,9 +331,18 @@ static bool stays_unproven(void)
     return !proven(message, sizeof message);
 }
 
+/* ThreadSanitizer's own thread, in every process, wakes up now and then. */
+#ifdef __SANITIZE_THREAD__
+enum { PROVABLE = false };
+#else
+enum { PROVABLE = true };
+#endif
+
 static void a_wait_for_what_was_dropped_is_proven_and_taken_back(void)
 {
     char message[512] = "";
+    if (!PROVABLE)
+        return;
     begin(receives, "%in:drop");
     CU_ASSERT(stays_unproven()); /* nothing has struck yet, and the peer is there */
     strikes();
@@ -391,6 +400,8 @@ static void beside_it(void)
 static void a_child_beside_it_may_yet_end_it(void)
 {
     char message[512] = "";
+    if (!PROVABLE)
+        return;
     begin(beside_it, "%in:drop");
     strikes();
     CU_ASSERT(proven(message, sizeof message)); /* it hangs, and may be woken by its child's end */
