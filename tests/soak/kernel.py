@@ -81,6 +81,12 @@ def threads(pid):
     return [read(path).strip() for path in glob.glob("/proc/%d/task/*/comm" % pid)]
 
 
+def may_start_threads(pid):
+    """False where the program has forbidden itself new ones (RLIMIT_NPROC)."""
+    limit = [line.split()[2] for line in read("/proc/%d/limits" % pid).split("\n") if line.startswith("Max processes")]
+    return limit != ["0"]
+
+
 def registrations(pid, inode):
     """"epoll instance: events" of each registration of the process for the socket with this inode."""
     held = descriptors(pid)

@@ -192,7 +192,8 @@ class Session:
                 self.say("  %s; %s; %s" % (socket, self.plan("sockets", self.segment, str(socket[2])).strip(), [
                     (pid, text) for pid in self.pids() for text in kernel.registrations(pid, socket[5])]))
             self.say(subprocess.run("ss -Htano; nft list ruleset", shell=True, text=True, capture_output=True).stdout)
-        if not until(lambda: all("tcpfault" not in kernel.threads(pid) for pid in self.pids()), THREADS):
+        if not until(lambda: all("tcpfault" not in kernel.threads(pid) for pid in self.pids()
+                                 if kernel.may_start_threads(pid)), THREADS):
             self.fault("the shim's thread is still there")
         if not until(lambda: self.measured()["descriptors"] <= before["descriptors"] + ignored, 5):
             self.fault("descriptors were left: %d before, %d now: %s" % (
