@@ -105,17 +105,6 @@ static const json_t *result_of(const json_t *run, const char *id)
     return NULL;
 }
 
-/* Sanitized, it spins in the runs without faults already, and its cases pass. */
-static bool left_out(const struct row *row, bool good)
-{
-#ifdef __SANITIZE_ADDRESS__
-    return !good && strstr(fixture_of(row, good), "echo-spins-at-eof");
-#else
-    (void)row, (void)good;
-    return false;
-#endif
-}
-
 static void judge(struct group *group, bool good)
 {
     it_finish(group->child);
@@ -125,8 +114,6 @@ static void judge(struct group *group, bool good)
         const json_t *result = result_of(run, row->id);
         const char *verdict = json_string_value(json_object_get(result, "verdict"));
         const char *reason = json_string_value(json_object_get(result, "reason"));
-        if (left_out(row, good))
-            continue;
         CHECK_SAYING(verdict && !strcmp(verdict, good ? "pass" : "finding"),
                      it_text("%s on %s: %s: %s", row->id, fixture_of(row, good),
                              verdict ? verdict : "no result", verdict ? reason : group->child->err));
@@ -227,6 +214,22 @@ static void what_does_not_work_without_faults_is_not_tried(void)
     CHECK_HAS(child->err, "without faults, the peer");
 }
 
+/* Whoever leaves the runs without faults out is told of it by the case. */
+static void a_bug_that_needs_no_fault_is_told_once(void)
+{
+    const char *leaks = FIXTURE("echo-leaks-listener-to-child");
+    struct it_child *child = CHECK_WITH("server", "--send", "hello", "--only", "server/accept/emfile-passes",
+                                        "--", leaks, "-p", "{port}");
+    CHECK_INT(child->exit, 1);
+    CHECK_HAS(child->out, "exec-leak");
+    CHECK_HAS(child->out, "1 of 1 case applied: 0 pass, 1 finding");
+    child = CHECK_WITH("server", "--send", "hello", "--only", "without-faults", "--only",
+                       "server/accept/emfile-passes", "--", leaks, "-p", "{port}");
+    CHECK_INT(child->exit, 1);
+    CHECK_HAS(child->out, "server/without-faults");
+    CHECK_HAS(child->out, "2 of 2 cases applied: 1 pass, 1 finding");
+}
+
 static void a_wrong_command_line_is_refused(void)
 {
     static const struct {
@@ -324,6 +327,7 @@ static void an_explained_case_is_a_scenario(void)
 IT_SUITE(battery, TEST(every_case_has_a_fixture), TEST(an_explained_case_is_a_scenario),
          TEST(run_says_that_a_battery_is_none_of_its), TEST(a_wrong_command_line_is_refused),
          TEST(what_does_not_work_without_faults_is_not_tried), TEST(a_port_in_the_command_is_seen),
+         TEST(a_bug_that_needs_no_fault_is_told_once),
          TEST(words_environment_and_configuration_hold_the_port), TEST(what_does_not_apply_is_no_pass),
          TEST(what_was_not_answered_is_not_asked_again), TEST(good_fixtures_pass),
          TEST(each_bug_is_found_by_the_case_for_it))
