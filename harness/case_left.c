@@ -36,7 +36,7 @@ static bool is_its(const struct tf_running *running, pid_t pid)
     return true;
 }
 
-size_t tf_running_all(const struct tf_running *running, int signal)
+static size_t each_process(const struct tf_running *running, void (*visit)(pid_t pid, void *data), void *data)
 {
     DIR *proc = opendir("/proc");
     size_t count = 0;
@@ -46,12 +46,34 @@ size_t tf_running_all(const struct tf_running *running, int signal)
         if (*end != '\0' || pid <= 1 || !is_its(running, (pid_t)pid))
             continue;
         count++;
-        if (signal != 0)
-            kill((pid_t)pid, signal);
+        visit((pid_t)pid, data);
     }
     if (proc != NULL)
         closedir(proc);
     return count;
+}
+
+static void send_signal(pid_t pid, void *signal)
+{
+    if (*(int *)signal != 0)
+        kill(pid, *(int *)signal);
+}
+
+size_t tf_running_all(const struct tf_running *running, int signal)
+{
+    return each_process(running, send_signal, &signal);
+}
+
+static void and_stopped(pid_t pid, void *stopped)
+{
+    *(bool *)stopped &= tf_proc_stopped(pid);
+}
+
+bool tf_running_stopped(const struct tf_running *running)
+{
+    bool stopped = true;
+    each_process(running, and_stopped, &stopped);
+    return stopped;
 }
 
 bool tf_running_daemon(const struct tf_running *running)

@@ -160,6 +160,8 @@ bool tf_running_daemon(const struct tf_running *running);
 bool tf_running_serves(const struct tf_running *running);
 /* How many processes it has, or has left behind; with a signal, each is sent it. */
 size_t tf_running_all(const struct tf_running *running, int signal);
+/* Has SIGSTOP taken effect, on each thread of each of them? */
+bool tf_running_stopped(const struct tf_running *running);
 
 /* The process of the segment's row `row`, as the host numbers it; 0: it is gone; -1:
  * there is no such row. Under the shim only. */

@@ -205,6 +205,12 @@ static void do_arm(struct tf_case_run *run, const struct tf_arming *arming, bool
     tf_segment_gate(segment);
 }
 
+static bool is_stopped(struct tf_case_run *run, const void *running)
+{
+    (void)run;
+    return tf_running_stopped(running);
+}
+
 static void do_signal(struct tf_case_run *run, const struct tf_signalling *signalling)
 {
     struct tf_running *running = find(run, signalling->program);
@@ -214,9 +220,12 @@ static void do_signal(struct tf_case_run *run, const struct tf_signalling *signa
     if (!tf_running_alive(running))
         tf_case_fail(run, false, signalling->program, "step", "to run, so that it can be signalled",
                      "it has ended");
-    else if (all)
+    else if (all) {
         tf_running_all(running, signalling->signal);
-    else if (tf_program_signal(running->program, signalling->signal, &error) != 0)
+        /* Until then a thread may still take a connection from the queue. */
+        if (signalling->signal == SIGSTOP)
+            tf_case_until(run, is_stopped, running, run->deadline_ns);
+    } else if (tf_program_signal(running->program, signalling->signal, &error) != 0)
         tf_case_fail(run, true, signalling->program, "step", "to be signalled", error.text);
     else if (running->judge != NULL)
         tf_judge_disturb(running->judge);

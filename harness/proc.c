@@ -156,15 +156,36 @@ bool tf_proc_cpu(struct tf_proc *proc, uint32_t pid, uint32_t tid, struct tf_cpu
     return true;
 }
 
-pid_t tf_proc_parent(pid_t pid)
+/* The state of a process or thread, and its parent; 'X': it is not there. */
+static char state_of(pid_t pid, pid_t *parent)
 {
     char text[512], state;
-    pid_t parent;
     if (tf_proc_read(text, sizeof text, "/proc/%d/stat", pid) <= 0)
-        return 0;
+        return 'X';
     const char *behind = strrchr(text, ')'); /* the name may hold anything */
-    return behind && sscanf(behind, ") %c %d", &state, &parent) == 2 && state != 'Z' && state != 'X' ? parent
-                                                                                                     : 0;
+    return behind && sscanf(behind, ") %c %d", &state, parent) == 2 ? state : 'X';
+}
+
+pid_t tf_proc_parent(pid_t pid)
+{
+    pid_t parent;
+    char state = state_of(pid, &parent);
+    return state != 'Z' && state != 'X' ? parent : 0;
+}
+
+bool tf_proc_stopped(pid_t pid)
+{
+    char path[32];
+    pid_t parent;
+    bool stopped = true;
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *tasks = opendir(path);
+    for (struct dirent *entry; stopped && tasks && (entry = readdir(tasks));)
+        if (entry->d_name[0] != '.')
+            stopped = strchr("TtZX", state_of(atoi(entry->d_name), &parent)) != NULL;
+    if (tasks)
+        closedir(tasks);
+    return stopped;
 }
 
 bool tf_proc_descends(pid_t pid, pid_t from)

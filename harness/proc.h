@@ -40,6 +40,8 @@ bool tf_proc_alive(struct tf_proc *proc, uint32_t pid);
 pid_t tf_proc_parent(pid_t pid);
 /* Is it `from`, or below it? Both as the host numbers them. */
 bool tf_proc_descends(pid_t pid, pid_t from);
+/* Is each of its threads stopped, or dead? As the host numbers it. */
+bool tf_proc_stopped(pid_t pid);
 /* Its only child; 0: none; -1: several. Dead ones don't count. */
 pid_t tf_proc_child(pid_t pid);
 
