@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-static size_t place(const struct tf_event *event)
+static size_t place_of(const struct tf_event *event)
 {
     uint64_t kind = (uint64_t)event->call << 40 | (uint64_t)(uint32_t)event->error << 8 |
                     (event->result > 0 ? 2U : event->result == 0) << 1 |
@@ -37,21 +37,21 @@ void tf_judge_log_event(struct tf_judge_log *log, const struct tf_event *event)
 {
     if (event->call >= TF_CALLS || log->sorted)
         return;
-    if (!log->alike && !(log->alike = calloc(TF_LOG_PLACES, sizeof *log->alike))) {
+    if (!log->place && !(log->place = calloc(TF_LOG_PLACES, sizeof *log->place))) {
         log->no_memory = true;
         return;
     }
-    struct tf_alike *alike = &log->alike[place(event)];
-    if (alike->count > TF_LOG_SAME && event->call != TF_close && event->duration_ns != UINT64_MAX) {
-        log->event[alike->last] = *event; /* of those beyond the first ones, the last */
+    struct tf_log_place *place = &log->place[place_of(event)];
+    if (place->count > TF_LOG_SAME && event->call != TF_close && event->duration_ns != UINT64_MAX) {
+        log->event[place->last] = *event; /* of those beyond the first ones, the last */
         return;
     }
     struct tf_event *kept = room_for_one(log);
     if (!kept)
         return;
     *kept = *event;
-    alike->last = (uint32_t)(kept - log->event);
-    alike->count += alike->count <= TF_LOG_SAME;
+    place->last = (uint32_t)(kept - log->event);
+    place->count += place->count <= TF_LOG_SAME;
 }
 
 static int by_number(const void *one, const void *other)
@@ -70,6 +70,6 @@ void tf_judge_log_sort(struct tf_judge_log *log)
 void tf_judge_log_fini(struct tf_judge_log *log)
 {
     free(log->event);
-    free(log->alike);
+    free(log->place);
     *log = (struct tf_judge_log){0};
 }

@@ -15,14 +15,14 @@ enum {
     TF_LOG_PLACES = 1 << 16, /* of counters: what shares one is counted together */
 };
 
-struct tf_alike {
+struct tf_log_place {
     uint32_t count, last; /* how many are kept, and where the last of them is */
 };
 
 struct tf_judge_log {
     struct tf_event *event;
     size_t count, room;
-    struct tf_alike *alike; /* TF_LOG_PLACES of them */
+    struct tf_log_place *place; /* TF_LOG_PLACES of them */
     bool partial, sorted, no_memory;
 };
 

@@ -259,7 +259,61 @@ static bool could_strike(const struct tf_call *call, const struct tf_question *q
             TF_BIT(call->id));
 }
 
-/* A call on a TCP socket of a process in which something is armed. */
+/* The rules, before the call is made. */
+static void decide_before(struct tf_call *call, const struct tf_counters *counters, uint64_t ordinal,
+                          struct tf_question *question)
+{
+    if (!could_strike(call, question))
+        return;
+    question->ordinal = ordinal;
+    tf_failpoint(question, counters, &call->effect);
+}
+
+/* And those with errno=E, when the real call has given E. */
+static long decide_after(struct tf_call *call, const struct tf_counters *counters,
+                         struct tf_question *question, long result)
+{
+    if (result >= 0 || call->effect.rule != 0 || !tf_self.asks_errno)
+        return result;
+    question->real_errno = (int)-result;
+    question->ordinal = 0;
+    return tf_failpoint(question, counters, &call->effect) ? tf_apply_after(call, result) : result;
+}
+
+/* A hold lets so much pass. */
+static void clamp(struct tf_call *call)
+{
+    uint64_t room = call->socket ? tf_hold_room(call) : 0;
+    if (room && (call->effect.clamp == 0 || room < call->effect.clamp))
+        call->effect.clamp = room;
+}
+
+static void before_close(struct tf_call *call)
+{
+    if (call->socket)
+        tf_drop_before_close(call);
+    tf_hold_close((unsigned)call->fd, (unsigned)call->fd);
+    tf_later_close((unsigned)call->fd, (unsigned)call->fd);
+    tf_forget(call->fd);
+}
+
+/* The call, with its effect, on what earlier ones have left of the connection. */
+static long carry_out(struct tf_call *call)
+{
+    bool ends = tf_has(call, TF_EFFECT_error) || tf_has(call, TF_EFFECT_reset);
+    long result;
+
+    if (call->socket && (atomic_load(&call->socket->latches) & TF_LATCH_IN_LOST))
+        tf_drop_before_in(call);
+    if (ends || !tf_aftermath_instead(call, &result))
+        result = tf_apply(call);
+    else if (call->effect.rule)
+        call->reason = TF_REASON_already_gone;
+    return call->fired && tf_has(call, TF_EFFECT_error) ? result : tf_aftermath(call, result);
+}
+
+/* A call on a TCP socket of a process in which something is armed: what holds it, what
+ * strikes it, what it comes to, and what is written down of it. */
 static long judged(struct tf_call *call, const struct tf_counted *counted)
 {
     struct tf_segment *segment = tf_self.segment;
@@ -272,54 +326,32 @@ static long judged(struct tf_call *call, const struct tf_counted *counted)
     struct tf_event event;
     uint64_t number = 0;
     char function[64];
-    bool named = (atomic_load(&segment->gate[call->id]) & TF_GATE_RULE) ||
-                 (atomic_load(&tf_self.failpoints) & TF_BIT(call->id));
 
     before(call);
     long result;
     bool taken = false, met = call->socket && tf_hold_meet(call, &result, &taken);
-    if (named && !met && !taken)
+    bool named = !met && !taken &&
+                 ((atomic_load(&segment->gate[call->id]) & TF_GATE_RULE) ||
+                  (atomic_load(&tf_self.failpoints) & TF_BIT(call->id)));
+    if (named) {
         ask(call, &question, function, sizeof function);
-    if (named && !met && !taken && could_strike(call, &question)) {
-        question.ordinal = counted->ordinal;
-        tf_failpoint(&question, &counters, &call->effect);
+        decide_before(call, &counters, counted->ordinal, &question);
     }
     if (counted->counter && !call->effect.counted) /* not one of the rule's after all */
         atomic_fetch_sub(counted->counter, 1);
-    uint64_t room = call->socket && !met ? tf_hold_room(call) : 0;
-    if (room && (call->effect.clamp == 0 || room < call->effect.clamp))
-        call->effect.clamp = room;
+    if (!met)
+        clamp(call);
     bool traced = (segment->flags & TF_RUN_TRACE) || call->effect.rule;
     if (traced)
         number = tf_trace_enter(call, &event);
-    if (call->id == TF_close) {
-        if (call->socket)
-            tf_drop_before_close(call);
-        tf_hold_close((unsigned)call->fd, (unsigned)call->fd);
-        tf_later_close((unsigned)call->fd, (unsigned)call->fd);
-        tf_forget(call->fd);
-    }
-
-    if (!met && call->socket && (atomic_load(&call->socket->latches) & TF_LATCH_IN_LOST))
-        tf_drop_before_in(call);
-    bool ends = tf_has(call, TF_EFFECT_error) || tf_has(call, TF_EFFECT_reset);
-    if (!met) { /* else a hold has answered */
-        if (ends || !tf_aftermath_instead(call, &result))
-            result = tf_apply(call);
-        else if (call->effect.rule)
-            call->reason = TF_REASON_already_gone;
-        if (!call->fired || !tf_has(call, TF_EFFECT_error))
-            result = tf_aftermath(call, result);
-    }
-    if (named && !met && result < 0 && call->effect.rule == 0 && tf_self.asks_errno) {
-        question.real_errno = (int)-result;
-        question.ordinal = 0;
-        if (tf_failpoint(&question, &counters, &call->effect)) {
-            result = tf_apply_after(call, result);
-            if (traced)
-                event.rule = call->effect.rule, event.effects = call->effect.effects;
-        }
-    }
+    if (call->id == TF_close)
+        before_close(call);
+    if (!met) /* else a hold has answered */
+        result = carry_out(call);
+    if (named)
+        result = decide_after(call, &counters, &question, result);
+    if (traced && !event.rule)
+        event.rule = call->effect.rule, event.effects = call->effect.effects;
     after(call, result);
     if (call->socket)
         tf_hold_after(call, result);
