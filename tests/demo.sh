@@ -21,7 +21,7 @@ show() {
     echo "(exit status $status)"
 }
 
-echo "A server, and everything that can happen to its sockets:"
+echo "A server, and what can happen to its sockets:"
 show "$tcpfault" check server --peer 'curl -sS http://127.0.0.1:{port}/' -- \
     /usr/bin/python3 -m http.server --bind 127.0.0.1 '{port}'
 checked=$status # 1: python 3.11 burns the CPU when it has no descriptor left
