@@ -97,7 +97,7 @@ bool tf_case_applies(struct tf_case_run *run)
 static void describe_rule(const char *text, char *out, size_t size)
 {
     static const char *const selectors[] = {
-        "role=", "peer=", "local=", "conn=", "opt=", "bytes=", "caller=", "errno=", "exe=", NULL};
+        "role=", "family=", "peer=", "local=", "conn=", "opt=", "bytes=", "caller=", "errno=", "exe=", NULL};
     static const char *const classes[][2] = {{"%accept", "accept"},
                                              {"%in", "recv, read or their like"},
                                              {"%out", "send, write or their like"},

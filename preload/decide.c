@@ -46,6 +46,8 @@ static bool static_selectors_hold(const struct tf_rule *rule, const struct tf_qu
 {
     if ((rule->selects & TF_SELECT_ROLE) && rule->role != question->role)
         return false;
+    if ((rule->selects & TF_SELECT_FAMILY) && rule->family != question->family)
+        return false;
     if ((rule->selects & TF_SELECT_CONN) && rule->conn != question->conn)
         return false;
     if ((rule->selects & TF_SELECT_PEER) && !endpoint_matches(&rule->peer, &question->peer))

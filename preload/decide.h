@@ -16,6 +16,7 @@
 struct tf_question {
     enum tf_call_id call;
     enum tf_role role;
+    uint32_t family;                /* AF_INET or AF_INET6 */
     uint32_t conn;                  /* 0: none */
     struct tf_endpoint local, peer; /* family 0: unknown */
     int opt_level, opt_name;        /* set- and getsockopt */
@@ -68,7 +69,7 @@ void tf_decide_undo(const struct tf_plan *plan, const struct tf_counters *counte
                     const struct tf_effect *effect);
 
 /* Which calls could any rule of the plan strike on a connection with these
- * properties (role, peer, local, conn, exe), or has to see for the sake of those?
+ * properties (role, family, peer, local, conn, exe), or has to see for the sake of those?
  * A set of TF_BITs; never too small. */
 uint64_t tf_decide_interest(const struct tf_plan *plan, const struct tf_question *socket);
 

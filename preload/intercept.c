@@ -135,12 +135,15 @@ static void ask(const struct tf_call *call, struct tf_question *question, char *
     function[0] = 0;
     if (socket) {
         question->role = atomic_load(&socket->role);
+        question->family = socket->family;
         question->conn = atomic_load(&socket->conn);
         question->local = socket->local;
         question->peer = socket->peer;
         question->position =
             class == TF_CLASS_OUT ? atomic_load(&socket->bytes_out) : atomic_load(&socket->bytes_in);
     }
+    if (call->id == TF_socket)
+        question->family = (uint32_t)call->arg[0];
     if (class == TF_CLASS_ACCEPT)
         question->conn = atomic_load(&tf_self.segment->conns) + 1;
     if (class == TF_CLASS_OPTION) {

@@ -32,6 +32,7 @@ enum tf_select {
     TF_SELECT_EXE = 1 << 6,
     TF_SELECT_CALLER = 1 << 7,
     TF_SELECT_ERRNO = 1 << 8,
+    TF_SELECT_FAMILY = 1 << 9,
 };
 
 enum tf_per { TF_PER_RUN, TF_PER_PROCESS, TF_PER_CONNECTION };
@@ -57,11 +58,11 @@ struct tf_rule {
     int32_t error;              /* error=E */
     int32_t signal;             /* signal=SIG */
     uint64_t delay_min_ns, delay_max_ns;
-    uint64_t short_bytes;  /* >= 1 */
-    uint64_t rate_bytes;   /* a second */
-    uint64_t drop_ns;      /* how long a drop lasts; 0: for ever */
-    uint32_t corrupt_byte; /* >= 1; 0: a seeded choice */
-    uint32_t pad;
+    uint64_t short_bytes;    /* >= 1 */
+    uint64_t rate_bytes;     /* a second */
+    uint64_t drop_ns;        /* how long a drop lasts; 0: for ever */
+    uint32_t corrupt_byte;   /* >= 1; 0: a seeded choice */
+    uint32_t family;         /* AF_INET or AF_INET6 */
     char text[TF_RULE_TEXT]; /* as it was written */
 };
 

@@ -28,6 +28,7 @@ static const struct {
     uint8_t argument;
 } keys[TF_KEYS] = {
     [TF_KEY_role] = {"role", tf_value_role, TF_SELECT_ROLE, VALUE},
+    [TF_KEY_family] = {"family", tf_value_family, TF_SELECT_FAMILY, VALUE},
     [TF_KEY_peer] = {"peer", tf_value_peer, TF_SELECT_PEER, VALUE},
     [TF_KEY_local] = {"local", tf_value_local, TF_SELECT_LOCAL, VALUE},
     [TF_KEY_conn] = {"conn", tf_value_conn, TF_SELECT_CONN, VALUE},
@@ -46,8 +47,8 @@ static const struct {
 #undef EFFECT
 };
 
-static const char *const key_words[] = {"role",   "peer",  "local", "conn", "opt", "bytes", "exe",
-                                        "caller", "errno", "when",  "prob", "per", "allow",
+static const char *const key_words[] = {"role", "family", "peer",  "local", "conn", "opt", "bytes",
+                                        "exe",  "caller", "errno", "when",  "prob", "per", "allow",
 #define EFFECT(id, ...) #id,
 #include "effects.def"
 #undef EFFECT

@@ -26,6 +26,8 @@ static uint64_t calls_for(const struct tf_rule *rule, int key)
         if (rule->role == TF_ROLE_LISTENER)
             return all & ~(MOVES | TF_BIT(TF_bind) | TF_BIT(TF_connect) | TF_BIT(TF_getpeername));
         return all & ~early & ~(rule->role == TF_ROLE_SERVER ? TF_BIT(TF_connect) : 0);
+    case TF_KEY_family:
+        return ALL_CALLS & ~calls_of("%wait");
     case TF_KEY_peer:
         return all & ~early;
     case TF_KEY_local:
@@ -58,8 +60,10 @@ static uint64_t limits(const struct tf_rule *rule, int key)
 uint64_t tf_rule_valid(const struct tf_rule *rule)
 {
     static const uint32_t select[TF_KEY_effects] = {
-        [TF_KEY_role] = TF_SELECT_ROLE, [TF_KEY_peer] = TF_SELECT_PEER,   [TF_KEY_local] = TF_SELECT_LOCAL,
-        [TF_KEY_conn] = TF_SELECT_CONN, [TF_KEY_bytes] = TF_SELECT_BYTES, [TF_KEY_opt] = TF_SELECT_OPT,
+        [TF_KEY_role] = TF_SELECT_ROLE, [TF_KEY_family] = TF_SELECT_FAMILY,
+        [TF_KEY_peer] = TF_SELECT_PEER, [TF_KEY_local] = TF_SELECT_LOCAL,
+        [TF_KEY_conn] = TF_SELECT_CONN, [TF_KEY_bytes] = TF_SELECT_BYTES,
+        [TF_KEY_opt] = TF_SELECT_OPT,
     };
     uint64_t calls = limits(rule, TF_KEY_per);
     for (int key = 0; key < TF_KEY_effects; key++)

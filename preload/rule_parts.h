@@ -24,6 +24,7 @@ struct tf_call_word {
  * of rule.c. */
 enum tf_key_id {
     TF_KEY_role,
+    TF_KEY_family,
     TF_KEY_peer,
     TF_KEY_local,
     TF_KEY_conn,
@@ -94,8 +95,9 @@ bool tf_decimal(struct tf_span span, uint64_t *whole, uint32_t *billionths);
 /* rule_value.c, rule_endpoint.c: each takes one key's value into the rule. */
 typedef int tf_value_parser(struct tf_rule_parse *parse, struct tf_span value);
 
-tf_value_parser tf_value_role, tf_value_peer, tf_value_local, tf_value_conn, tf_value_opt, tf_value_bytes,
-    tf_value_exe, tf_value_caller, tf_value_errno, tf_value_when, tf_value_prob, tf_value_per, tf_value_allow;
+tf_value_parser tf_value_role, tf_value_family, tf_value_peer, tf_value_local, tf_value_conn, tf_value_opt,
+    tf_value_bytes, tf_value_exe, tf_value_caller, tf_value_errno, tf_value_when, tf_value_prob, tf_value_per,
+    tf_value_allow;
 tf_value_parser tf_value_NOTHING, tf_value_ERRNO, tf_value_TIME, tf_value_COUNT, tf_value_ORDINAL,
     tf_value_RATE, tf_value_SIGNAL, tf_value_SPAN;
 

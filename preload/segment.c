@@ -188,8 +188,8 @@ static uint64_t keep(const struct tf_segment *segment)
     return calls;
 }
 
-/* Can this rule be counted on this call by looking at `when` alone? Role, peer,
- * local, conn and exe are in the interest mask of the descriptor. */
+/* Can this rule be counted on this call by looking at `when` alone? Role, family,
+ * peer, local, conn and exe are in the interest mask of the descriptor. */
 static bool countable(const struct tf_rule *rule, int call)
 {
     const uint32_t looks = TF_SELECT_BYTES | TF_SELECT_ERRNO | TF_SELECT_CALLER | TF_SELECT_OPT;

@@ -26,7 +26,7 @@
 #define TF_SEGMENT_MAGIC UINT64_C(0x314c554146504354) /* "TCPFAUL1" */
 
 enum {
-    TF_SEGMENT_VERSION = 5,
+    TF_SEGMENT_VERSION = 6,
     TF_MODULES = 512,
     TF_MODULE_PATH = 240,
     TF_PROCESSES = 4096,
@@ -105,7 +105,8 @@ struct tf_socket {
     _Atomic uint32_t conn;    /* 0: not a connection yet */
     _Atomic uint32_t latches; /* enum tf_latch */
     _Atomic uint8_t role;     /* enum tf_role */
-    uint8_t pad[3];
+    uint8_t family;           /* AF_INET or AF_INET6 */
+    uint8_t pad[2];
     int32_t pending_error; /* with TF_LATCH_CONNECT_FAILS and _GONE: what SO_ERROR shall say */
     /* With TF_LATCH_GONE, as it was before: what getsockname, TCP_INFO and
      * SIOCOUTQ said. Lengths of 0: the kernel's own answer stands. */

@@ -192,13 +192,14 @@ static struct tf_socket *claim(struct tf_socket *set)
     return NULL;
 }
 
-static struct tf_socket *insert(struct tf_socket *set, uint64_t cookie, int fd)
+static struct tf_socket *insert(struct tf_socket *set, uint64_t cookie, int fd, int family)
 {
     struct tf_socket *row = claim(set);
 
     if (!row)
         return NULL;
     memset((char *)row + sizeof row->cookie, 0, sizeof *row - sizeof row->cookie);
+    row->family = (uint8_t)family;
     tf_socket_learn(row, fd);
     struct tf_socket *other = find(set, cookie);
     atomic_store_explicit(&row->cookie, other ? 0 : cookie, memory_order_release);
@@ -219,13 +220,13 @@ struct tf_socket *tf_socket_of(int fd)
     struct tf_socket *set = set_of(cookie);
     struct tf_socket *row = find(set, cookie);
     if (!row) {
-        if (!tf_socket_is_tcp(tf_socket_int_option(fd, SOL_SOCKET, SO_DOMAIN, -1),
-                              tf_socket_int_option(fd, SOL_SOCKET, SO_TYPE, -1),
+        int family = tf_socket_int_option(fd, SOL_SOCKET, SO_DOMAIN, -1);
+        if (!tf_socket_is_tcp(family, tf_socket_int_option(fd, SOL_SOCKET, SO_TYPE, -1),
                               tf_socket_int_option(fd, SOL_SOCKET, SO_PROTOCOL, -1))) {
             tf_settle(fd, ~UINT64_C(0));
             return NULL;
         }
-        row = insert(set, cookie, fd);
+        row = insert(set, cookie, fd, family);
     }
     if (row)
         atomic_store_explicit(&row->used, tf_now_ns(), memory_order_relaxed);
@@ -278,6 +279,7 @@ void tf_socket_settle(struct tf_socket *socket, int fd)
         return;
     struct tf_question question = {
         .role = atomic_load(&socket->role),
+        .family = socket->family,
         .conn = atomic_load(&socket->conn),
         .local = socket->local,
         .peer = socket->peer,

@@ -6,7 +6,7 @@ _tcpfault_calls="socket bind listen accept accept4 connect close shutdown setsoc
     epoll_pwait2 epoll_ctl dup dup2 dup3 fcntl ioctl %in %out %accept %wait %option %all"
 
 # Selectors, when, and what happens; those with a value end in "=".
-_tcpfault_keys="role= peer= local= conn= opt= bytes= exe= caller= errno= when= prob= per= allow=any
+_tcpfault_keys="role= family= peer= local= conn= opt= bytes= exe= caller= errno= when= prob= per= allow=any
     error= delay= short= eof reset drop drop= ignore rate= corrupt corrupt= signal="
 
 # One rule: what may stand where the cursor is. Words break at ":" and "="
@@ -39,6 +39,7 @@ _tcpfault_rule() {
         errno=*) COMPREPLY=($(compgen -W "$(tcpfault list errnos 2>/dev/null | awk '{ print $2 }' |
             sort -u)" -- "$cur")) ;;
         role=*) COMPREPLY=($(compgen -W "client server listener" -- "$cur")) ;;
+        family=*) COMPREPLY=($(compgen -W "inet inet6" -- "$cur")) ;;
         per=*) COMPREPLY=($(compgen -W "run process connection" -- "$cur")) ;;
         allow=*) COMPREPLY=($(compgen -W "any" -- "$cur")) ;;
         opt=*) COMPREPLY=($(compgen -W "SO_REUSEADDR SO_REUSEPORT SO_KEEPALIVE SO_LINGER SO_RCVTIMEO

@@ -48,6 +48,24 @@ static void a_mapped_address_is_the_IPv4_one(void)
           "c.mapped=ECONNREFUSED c.mapped=0");
 }
 
+static void a_family_is_the_sockets(void)
+{
+    int port = it_port();
+    PROBE_FIRED("socket:error=EAFNOSUPPORT:family=inet6", "u.unix:v a.udp:b c.tcp d.tcp6 c.close",
+                "d.tcp6=EAFNOSUPPORT c.close=0", 1);
+    PROBE_FIRED("socket:error=EAFNOSUPPORT:family=inet", "a.udp:b d.tcp6 c.tcp d.close",
+                "c.tcp=EAFNOSUPPORT d.close=0", 1);
+    PROBE_FIRED("setsockopt:error=EPERM:family=inet6",
+                "c.tcp c.opt:SO_KEEPALIVE d.tcp6 d.opt:SO_KEEPALIVE d.opt:SO_KEEPALIVE",
+                "d.opt=EPERM d.opt=EPERM", 2);
+    const char *receives = "l.listen c.tcp c.connect l.accept s.send:x c.recv:9";
+    PROBE_FIRED("recv:error=ENOMEM:family=inet", receives, "c.connect=0 s.send=1 c.recv=ENOMEM", 1);
+    PROBE_FIRED("recv:error=ENOMEM:family=inet6", receives, "c.connect=0 s.send=1 c.recv=1:x", 0);
+    PROBE_FIRED("connect:error=ECONNREFUSED:family=inet6",
+                it_text("l.listen:%d c.tcp c.connect d.tcp6 d.mapped:%d", port, port),
+                "c.connect=0 d.mapped=ECONNREFUSED", 1);
+}
+
 static void connections_are_numbered_in_the_run(void)
 {
     /* c is 1, s is 2, d 3, t 4 */
@@ -325,15 +343,15 @@ static void a_socket_from_outside_is_known_at_its_first_call(void)
 }
 
 IT_SUITE(selectors, TEST(a_role_is_one_side), TEST(peer_and_local_are_addresses),
-         TEST(a_mapped_address_is_the_IPv4_one), TEST(connections_are_numbered_in_the_run),
-         TEST(an_option_is_named), TEST(bytes_count_what_has_passed_in_that_direction),
-         TEST(a_program_is_named_by_exe), TEST(a_caller_is_named_by_its_function),
-         TEST(a_caller_is_named_by_its_place), TEST(an_errno_selects_real_failures),
-         TEST(a_lasting_error_in_the_place_of_a_real_one_lasts), TEST(when_counts_as_strace_does),
-         TEST(counting_goes_on_across_fork_and_exec), TEST(each_process_or_connection_can_have_its_own_count),
-         TEST(the_first_rule_that_holds_wins), TEST(classes_hold_their_calls_and_no_others),
-         TEST(libfius_names_are_calls_too), TEST(the_first_call_that_counts_is_the_programs_own),
-         TEST(chance_comes_from_the_seed), TEST(only_TCP_is_struck),
-         TEST(waits_and_makers_of_other_descriptors_are_left_alone),
+         TEST(a_mapped_address_is_the_IPv4_one), TEST(a_family_is_the_sockets),
+         TEST(connections_are_numbered_in_the_run), TEST(an_option_is_named),
+         TEST(bytes_count_what_has_passed_in_that_direction), TEST(a_program_is_named_by_exe),
+         TEST(a_caller_is_named_by_its_function), TEST(a_caller_is_named_by_its_place),
+         TEST(an_errno_selects_real_failures), TEST(a_lasting_error_in_the_place_of_a_real_one_lasts),
+         TEST(when_counts_as_strace_does), TEST(counting_goes_on_across_fork_and_exec),
+         TEST(each_process_or_connection_can_have_its_own_count), TEST(the_first_rule_that_holds_wins),
+         TEST(classes_hold_their_calls_and_no_others), TEST(libfius_names_are_calls_too),
+         TEST(the_first_call_that_counts_is_the_programs_own), TEST(chance_comes_from_the_seed),
+         TEST(only_TCP_is_struck), TEST(waits_and_makers_of_other_descriptors_are_left_alone),
          TEST(a_number_that_was_a_sockets_is_a_files_now), TEST(descriptors_are_followed_wherever_they_go),
          TEST(a_socket_from_outside_is_known_at_its_first_call))

@@ -38,6 +38,7 @@ struct tf_question question(enum tf_call_id call)
 {
     return (struct tf_question){.call = call,
                                 .role = TF_ROLE_CLIENT,
+                                .family = AF_INET,
                                 .conn = 2,
                                 .local = endpoint("127.0.0.1", 40000),
                                 .peer = endpoint("10.0.0.1", 80),

@@ -118,9 +118,10 @@ static void interest_is_never_too_small(void)
     int struck = 0, spared = 0;
     for (int round = 0; round < 4000; round++) {
         char text[256];
-        snprintf(text, sizeof(text), "%s:delay=1ms%s%s%s%s%s",
+        snprintf(text, sizeof(text), "%s:delay=1ms%s%s%s%s%s%s",
                  PICK("%all", "%in", "%out,connect", "%accept,read", "close"),
                  PICK("", "", ":role=client", ":role=server", ":role=listener"),
+                 PICK("", "", ":family=inet", ":family=inet6"),
                  PICK("", "", ":peer=10.0.0.1:80", ":peer=:81"),
                  PICK("", "", ":local=:40000", ":local=127.0.0.1:*"), PICK("", "", ":conn=1", ":conn=2"),
                  PICK("", "", ":exe=curl", ":exe=nc"));
@@ -131,6 +132,7 @@ static void interest_is_never_too_small(void)
         rules(text);
         struct tf_question asked = question(TF_read);
         asked.role = (enum tf_role)(next(&random) % 4);
+        asked.family = next(&random) % 2 ? AF_INET : AF_INET6;
         asked.conn = (uint32_t)(next(&random) % 3);
         asked.peer = next(&random) % 3 ? endpoint("10.0.0.1", (uint16_t)(80 + next(&random) % 2))
                                        : (struct tf_endpoint){0};

@@ -115,6 +115,18 @@ static void selectors_select_by_role_and_connection(void)
     CU_ASSERT_TRUE(struck_by("read:eof", asked));
 }
 
+static void selectors_select_by_family(void)
+{
+    struct tf_question asked = question(TF_socket);
+    asked.role = TF_ROLE_NONE;
+    asked.family = AF_INET6;
+    CU_ASSERT_TRUE(struck_by("socket:error=EAFNOSUPPORT:family=inet6", asked));
+    CU_ASSERT_FALSE(struck_by("socket:error=EAFNOSUPPORT:family=inet", asked));
+    asked = question(TF_read);
+    CU_ASSERT_TRUE(struck_by("read:eof:family=inet", asked));
+    CU_ASSERT_FALSE(struck_by("read:eof:family=inet6", asked));
+}
+
 static void selectors_select_by_address(void)
 {
     struct tf_question asked = question(TF_read);
@@ -290,9 +302,10 @@ static void a_rule_that_is_done_clamps_no_more(void)
 TF_SUITE(decide, TF_TEST(no_rule_lets_every_call_through), TF_TEST(a_rule_strikes_its_calls_and_no_others),
          TF_TEST(an_effect_carries_what_the_rule_says), TF_TEST(the_first_match_wins_and_every_match_counts),
          TF_TEST(a_disarmed_rule_neither_strikes_nor_counts), TF_TEST(when_picks_ordinals_as_strace_does),
-         TF_TEST(selectors_select_by_role_and_connection), TF_TEST(selectors_select_by_address),
-         TF_TEST(selectors_select_by_program_and_call_site), TF_TEST(selectors_select_by_option),
-         TF_TEST(a_rule_with_errno_looks_after_the_call_only), TF_TEST(counts_are_kept_where_per_says),
+         TF_TEST(selectors_select_by_role_and_connection), TF_TEST(selectors_select_by_family),
+         TF_TEST(selectors_select_by_address), TF_TEST(selectors_select_by_program_and_call_site),
+         TF_TEST(selectors_select_by_option), TF_TEST(a_rule_with_errno_looks_after_the_call_only),
+         TF_TEST(counts_are_kept_where_per_says),
          TF_TEST(what_is_no_connection_is_not_counted_per_connection),
          TF_TEST(a_call_that_was_counted_already_is_not_counted_again),
          TF_TEST(an_undone_decision_was_never_counted),

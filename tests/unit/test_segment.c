@@ -299,7 +299,7 @@ static void only_what_can_be_counted_blindly_is_quick(void)
     } cases[] = {
         {"read:short=1:when=5", "read"},
         {"%in:short=1", "%in"},
-        {"%out:signal=USR1:role=client:peer=:80:conn=1:exe=x:local=:81", "%out"},
+        {"%out:signal=USR1:role=client:family=inet:peer=:80:conn=1:exe=x:local=:81", "%out"},
         {"socket,read:signal=USR1", "read"},
         {"read:short=1:prob=0.5", ""},
         {"read:short=1:per=process", ""},
