@@ -54,8 +54,11 @@ static void describe_pattern(const struct tf_pattern *pattern, char *out, size_t
     const char *error = pattern->has_error && pattern->error > 0 ? tf_errno_name(pattern->error) : NULL;
     if (option != NULL && length < size)
         length += (size_t)snprintf(out + length, size - length, " with %s", option);
+    if (pattern->family != 0 && length < size)
+        length += (size_t)snprintf(out + length, size - length, " on a socket of %s",
+                                   tf_family_name(pattern->family));
     if (error != NULL && length < size)
-        snprintf(out + length, size - length, " that fails with %s", error);
+        length += (size_t)snprintf(out + length, size - length, " that fails with %s", error);
     if (pattern->has_result && pattern->result.min == pattern->result.max && length < size)
         snprintf(out + length, size - length, " that gives %" PRId64, pattern->result.min);
 }

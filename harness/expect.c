@@ -47,6 +47,16 @@ static void seconds(uint64_t ns, char *out, size_t size)
 
 /* ---- events ---- */
 
+/* The address family of the event's socket; 0: it has none. */
+static uint32_t family_of(const struct tf_event *event)
+{
+    if (event->call == TF_socket)
+        return (uint32_t)event->arg[0];
+    if (event->cookie == 0)
+        return 0;
+    return event->flags & TF_EVENT_INET6 ? AF_INET6 : AF_INET;
+}
+
 bool tf_pattern_matches(const struct tf_pattern *pattern, const struct tf_event *event)
 {
     bool returned = event->duration_ns != UINT64_MAX;
@@ -59,6 +69,8 @@ bool tf_pattern_matches(const struct tf_pattern *pattern, const struct tf_event 
     if (pattern->has_result && (!returned || !tf_range_holds(pattern->result, event->result)))
         return false;
     if (pattern->role != TF_ROLE_NONE && event->role != pattern->role)
+        return false;
+    if (pattern->family != 0 && family_of(event) != pattern->family)
         return false;
     if (pattern->has_opt &&
         ((int)event->arg[1] != pattern->opt_level || (int)event->arg[2] != pattern->opt_name))

@@ -106,7 +106,8 @@ struct tf_pattern {            /* of events */
     int error;                 /* 0: none, success */
     bool has_result, has_opt;
     struct tf_range result;
-    int role; /* enum tf_role; 0 any */
+    int role;        /* enum tf_role; 0 any */
+    uint32_t family; /* AF_INET, AF_INET6; 0 any */
     int opt_level, opt_name;
     uint32_t rule; /* from 1; 0 any */
     struct tf_range count;

@@ -27,23 +27,24 @@ static const struct tf_key actor_keys[] = {
 const struct tf_mapping tf_actor_shape = {"a program", "run", false, actor_keys};
 
 static const struct tf_key pattern_keys[] = {
-    {"call", tf_write_calls, NULL, true},     {"error", tf_write_errno, NULL, false},
-    {"result", tf_write_result, NULL, false}, {"role", tf_write_role, NULL, false},
-    {"opt", tf_write_option, NULL, false},    {"rule", tf_write_ordinal, NULL, false},
-    {"count", tf_write_count, NULL, false},   {0},
-};
-const struct tf_mapping tf_pattern_shape = {"an event", "call", true, pattern_keys};
-
-static const struct tf_key event_keys[] = {
-    {"program", tf_write_name, NULL, true},
     {"call", tf_write_calls, NULL, true},
     {"error", tf_write_errno, NULL, false},
     {"result", tf_write_result, NULL, false},
     {"role", tf_write_role, NULL, false},
+    {"family", tf_write_family, NULL, false},
     {"opt", tf_write_option, NULL, false},
     {"rule", tf_write_ordinal, NULL, false},
     {"count", tf_write_count, NULL, false},
     {0},
+};
+const struct tf_mapping tf_pattern_shape = {"an event", "call", true, pattern_keys};
+
+static const struct tf_key event_keys[] = {
+    {"program", tf_write_name, NULL, true}, {"call", tf_write_calls, NULL, true},
+    {"error", tf_write_errno, NULL, false}, {"result", tf_write_result, NULL, false},
+    {"role", tf_write_role, NULL, false},   {"family", tf_write_family, NULL, false},
+    {"opt", tf_write_option, NULL, false},  {"rule", tf_write_ordinal, NULL, false},
+    {"count", tf_write_count, NULL, false}, {0},
 };
 const struct tf_mapping tf_event_shape = {"an event", NULL, true, event_keys};
 

@@ -107,6 +107,7 @@ TF_WRITER(calls);
 TF_WRITER(errno);
 TF_WRITER(result);
 TF_WRITER(role);
+TF_WRITER(family);
 TF_WRITER(option);
 TF_WRITER(ordinal);
 TF_WRITER(port);

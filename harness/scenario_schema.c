@@ -91,6 +91,7 @@ static const cyaml_schema_field_t pattern_fields[] = {
     BOOL("has_result", tf_pattern, has_result),
     RANGE("result", tf_pattern, result),
     INT("role", tf_pattern, role),
+    UINT("family", tf_pattern, family),
     BOOL("has_opt", tf_pattern, has_opt),
     INT("opt_level", tf_pattern, opt_level),
     INT("opt_name", tf_pattern, opt_name),

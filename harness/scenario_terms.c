@@ -94,6 +94,17 @@ TF_WRITER(role)
     return tf_canon_unknown(canon, node, "role", words);
 }
 
+TF_WRITER(family)
+{
+    if (tf_canon_scalar(canon, key, node, "inet or inet6") != 0)
+        return -1;
+    uint32_t family = tf_family_number(node->text, node->length);
+    if (family == 0)
+        return tf_canon_unknown(canon, node, "family", tf_family_words);
+    tf_canon_number(canon, key->name, family);
+    return 0;
+}
+
 TF_WRITER(option)
 {
     if (tf_canon_scalar(canon, key, node, "a socket option") != 0)

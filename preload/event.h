@@ -23,6 +23,7 @@ enum tf_event_flag {
     TF_EVENT_DATA_CUT = 1 << 1,    /* data[] holds only the first bytes */
     TF_EVENT_FIRED = 1 << 2,       /* a rule's effect was carried out */
     TF_EVENT_VALUE = 1 << 3,       /* value holds the option's int */
+    TF_EVENT_INET6 = 1 << 4,       /* the socket, where there is one, is of AF_INET6, else of AF_INET */
 };
 
 struct tf_event {

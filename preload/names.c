@@ -61,6 +61,8 @@ const char *const tf_option_words[] = {
 #undef OPTION
     NULL};
 
+const char *const tf_family_words[] = {"inet", "inet6", NULL};
+
 enum { TF_WORD_MAX = 48 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -125,6 +127,18 @@ int tf_option_find(const char *name, size_t length, int *level, int *number)
             return 0;
         }
     return -1;
+}
+
+const char *tf_family_name(uint32_t family)
+{
+    return family == AF_INET6 ? tf_family_words[1] : family == AF_INET ? tf_family_words[0] : NULL;
+}
+
+uint32_t tf_family_number(const char *name, size_t length)
+{
+    if (same(tf_family_words[1], name, length))
+        return AF_INET6;
+    return same(tf_family_words[0], name, length) ? AF_INET : 0;
 }
 
 const char *tf_effect_name(enum tf_effect_id effect)

@@ -20,6 +20,12 @@ const char *tf_option_name(int level, int name);
 /* Fills *level and *number. Returns 0, or -1 where there is no such name. */
 int tf_option_find(const char *name, size_t length, int *level, int *number);
 
+/* "inet", "inet6"; NULL where it is neither. */
+const char *tf_family_name(uint32_t family);
+
+/* AF_INET, AF_INET6; 0 where it is neither. */
+uint32_t tf_family_number(const char *name, size_t length);
+
 /* The calls that an effect is valid on, as TF_BITs. */
 uint64_t tf_effect_calls(enum tf_effect_id id);
 
@@ -42,5 +48,6 @@ extern const char *const tf_class_words[];
 extern const char *const tf_errno_words[];
 extern const char *const tf_signal_words[];
 extern const char *const tf_option_words[];
+extern const char *const tf_family_words[];
 
 #endif

@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 struct text {
     char *out;
@@ -72,8 +71,10 @@ static void put_selectors(struct text *text, const struct tf_rule *rule)
         put(text, ":role=");
         put(text, role[rule->role]);
     }
-    if (rule->selects & TF_SELECT_FAMILY)
-        put(text, rule->family == AF_INET6 ? ":family=inet6" : ":family=inet");
+    if (rule->selects & TF_SELECT_FAMILY) {
+        put(text, ":family=");
+        put(text, tf_family_name(rule->family));
+    }
     if (rule->selects & TF_SELECT_PEER)
         put_endpoint(text, ":peer=", &rule->peer);
     if (rule->selects & TF_SELECT_LOCAL)

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
 int tf_value_role(struct tf_rule_parse *parse, struct tf_span value)
 {
@@ -20,15 +19,11 @@ int tf_value_role(struct tf_rule_parse *parse, struct tf_span value)
 
 int tf_value_family(struct tf_rule_parse *parse, struct tf_span value)
 {
-    static const char *const names[] = {"inet", "inet6", NULL};
-    static const uint32_t families[] = {AF_INET, AF_INET6};
-    for (int i = 0; names[i]; i++)
-        if (tf_is(value, names[i])) {
-            parse->rule->family = families[i];
-            return 0;
-        }
+    parse->rule->family = tf_family_number(value.text, value.length);
+    if (parse->rule->family)
+        return 0;
     return tf_rule_fail(parse, value.text, "unknown family \"%s\"; expected inet or inet6%s", TF_QUOTE(value),
-                        TF_HINT(value, names));
+                        TF_HINT(value, tf_family_words));
 }
 
 int tf_value_per(struct tf_rule_parse *parse, struct tf_span value)

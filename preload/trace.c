@@ -20,6 +20,7 @@ static void describe_socket(const struct tf_call *call, struct tf_event *event)
     event->cookie = atomic_load(&socket->cookie);
     event->conn = atomic_load(&socket->conn);
     event->role = atomic_load(&socket->role);
+    event->flags |= socket->family == AF_INET6 ? TF_EVENT_INET6 : 0;
     event->local = socket->local;
     event->peer = socket->peer;
     if (class == TF_CLASS_IN)

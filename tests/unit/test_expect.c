@@ -251,7 +251,7 @@ static void patterns_match_what_they_say(void)
           "    - {call: connect, error: ECONNREFUSED}\n    - {call: connect, error: none}\n"
           "    - {call: connect, error: any}\n    - {call: recv, result: 1..9}\n"
           "    - {call: accept, role: listener}\n    - {call: getsockopt, opt: SO_ERROR}\n"
-          "    - {call: recv, rule: 1}\n");
+          "    - {call: recv, rule: 1}\n    - {call: 'socket,bind', family: inet6}\n");
     static const struct {
         struct tf_event event;
         unsigned int matches; /* bits, by pattern */
@@ -265,6 +265,10 @@ static void patterns_match_what_they_say(void)
         {{.call = TF_recv, .rule = 1, .flags = TF_EVENT_FIRED}, 1 << 6},
         {{.call = TF_recv, .rule = 1}, 0},
         {{.call = TF_recv, .rule = 1, .duration_ns = UINT64_MAX}, 1 << 6},
+        {{.call = TF_socket, .arg = {AF_INET6}}, 1 << 7},
+        {{.call = TF_socket, .arg = {AF_INET}}, 0},
+        {{.call = TF_bind, .cookie = 1, .flags = TF_EVENT_INET6}, 1 << 7},
+        {{.call = TF_bind, .cookie = 1}, 0},
         {{.call = TF_accept, .role = TF_ROLE_LISTENER}, 1 << 4},
         {{.call = TF_accept, .role = TF_ROLE_SERVER}, 0},
         {{.call = TF_getsockopt, .arg = {3, 1, 4}}, 1 << 5},
