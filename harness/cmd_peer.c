@@ -59,6 +59,14 @@ static bool given(const struct tf_peer_options *values, int row)
     return false;
 }
 
+static int check_port(const struct tf_number *port, const char *option, struct tf_error *error)
+{
+    if (!port->given || (port->value > 0 && port->value <= 65535))
+        return 0;
+    return tf_error_set(error, "--%s: expected a port, 1 to 65535, got %llu", option,
+                        (unsigned long long)port->value);
+}
+
 static int check(const struct mode *mode, const struct tf_peer_options *values, struct tf_error *error)
 {
     for (int row = 0; row < ROWS; row++) {
@@ -73,10 +81,10 @@ static int check(const struct mode *mode, const struct tf_peer_options *values, 
     }
     if (values->pause_ns && !values->byte_at_a_time && !values->read_slowly)
         return tf_error_set(error, "--pause goes with --byte-at-a-time or --read-slowly");
-    if (values->from.given && (values->from.value == 0 || values->from.value > 65535))
-        return tf_error_set(error, "--from: expected a port, 1 to 65535, got %llu",
-                            (unsigned long long)values->from.value);
-    return 0;
+    return check_port(&values->from, "from", error) ||
+                   check_port(&values->simultaneous_open, "simultaneous-open", error)
+               ? -1
+               : 0;
 }
 
 static const struct mode *mode_of(const char *word, struct tf_error *error)

@@ -1,13 +1,15 @@
 /* listen: a server that gives every client the same answer. */
 #include "peer.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PIECE = 65536 };
+enum { PIECE = 65536, RETRY_NS = 1000000 };
 
 /* The peer without what --only-first takes away. */
 static struct tf_peer well_behaved(const struct tf_peer *peer)
@@ -129,11 +131,30 @@ static int serve(const struct tf_peer *peer, int fd, uint64_t number, struct tf_
     return result;
 }
 
+/* Its SYN meets the client's on the way: RFC 9293, 3.5. Before the client has sent
+ * one, and where that arrived, it is refused. */
+static int open_simultaneously(const struct tf_peer *peer, struct tf_error *error)
+{
+    const struct tf_peer_options *options = &peer->options;
+    union tf_peer_address client = peer->address;
+    struct tf_peer from = *peer;
+    uint64_t end = tf_now_ns() + options->timeout_ns;
+    int fd;
+
+    from.options.from = (struct tf_number){true, ntohs(peer->address.in.sin_port)};
+    client.in.sin_port = htons((uint16_t)options->simultaneous_open.value);
+    while ((fd = tf_peer_dial(&from, &client, error)) < 0 && tf_now_ns() < end)
+        tf_peer_sleep(RETRY_NS);
+    return fd < 0 ? -1 : serve(peer, fd, 1, error);
+}
+
 int tf_peer_listen(struct tf_peer *peer, struct tf_error *error)
 {
     const struct tf_peer_options *options = &peer->options;
-    int listener = tf_peer_bind_listen(peer, error);
 
+    if (options->simultaneous_open.given)
+        return open_simultaneously(peer, error);
+    int listener = tf_peer_bind_listen(peer, error);
     if (listener < 0)
         return -1;
     if (options->lose_syn_ns) {

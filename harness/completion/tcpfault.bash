@@ -100,7 +100,7 @@ _tcpfault() {
         report:-*) COMPREPLY=($(compgen -W "--format --report -o --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
         help:*) COMPREPLY=($(compgen -W "inject run check trace report doctor peer list" -- "$cur")) ;;
         doctor:*) COMPREPLY=($(compgen -W "--format --help -h" -- "$cur")) ;;
-        peer:-*) COMPREPLY=($(compgen -W "--address --timeout --delay --byte-at-a-time --read-slowly --pause --silent --no-read --vanish --no-close --reset --reset-after --send --send-first --repeat --expect --until --quiet-for --greeting --connections --times --from --half-close --leave --half-open --reply --request-ends --request-bytes --until-eof --speaks-first --keep-alive --once --only-first --backlog --close-after --reply-then-hold --unread --close-first --no-accept --lose-syn --record --record-reply --to-address --help -h" -- "$cur")) ;;
+        peer:-*) COMPREPLY=($(compgen -W "--address --timeout --delay --byte-at-a-time --read-slowly --pause --silent --no-read --vanish --no-close --reset --reset-after --send --send-first --repeat --expect --until --quiet-for --greeting --connections --times --from --half-close --leave --half-open --reply --request-ends --request-bytes --until-eof --speaks-first --keep-alive --once --only-first --backlog --close-after --reply-then-hold --unread --close-first --no-accept --lose-syn --simultaneous-open --record --record-reply --to-address --help -h" -- "$cur")) ;;
         peer:*) COMPREPLY=($(compgen -W "connect listen relay" -- "$cur")) ;;
         list:*) COMPREPLY=($(compgen -W "calls effects errnos checks batteries --format --help -h" -- "$cur")) ;;
         inject:*) _tcpfault_rule "$word" "$cur" ;;

@@ -350,6 +350,8 @@ static void a_wrong_command_line_is_refused(void)
         {{"listen", "80", "--send=x"}, "--send is for connect, not for listen"},
         {{"relay", "80", "81", "--delay=1s"}, "--delay is for connect and listen, not for relay"},
         {{"connect", "80", "--pause=1s"}, "--pause goes with --byte-at-a-time or --read-slowly"},
+        {{"listen", "80", "--simultaneous-open=65536"},
+         "--simultaneous-open: expected a port, 1 to 65535, got 65536"},
         {{"connect", "80", "--from=0"}, "--from: expected a port, 1 to 65535, got 0"},
         {{"connect", "80", "--address=local"}, "--address: expected an IPv4 or IPv6 address, got \"local\""},
         {{"connect", "80", "--send=ab\\q"}, "--send, column 3: unknown escape \"\\q\""},

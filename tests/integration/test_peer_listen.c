@@ -247,6 +247,34 @@ static void a_lost_syn_is_sent_again(void)
     CHECK_INT(info(begins_to_connect()).tcpi_state, SYN_SENT);
 }
 
+/* What answers the first SYN, a RST, is dropped by its TTL. */
+static void two_syns_make_one_connection(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), ttl = 255;
+
+    it_holds(fd);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK_INT(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    CHECK_INT(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    int own = ntohs(address.sin_port);
+    it_port_free(port = it_port());
+    address.sin_port = htons((uint16_t)port);
+    CHECK_INT(setsockopt(fd, IPPROTO_IP, IP_MINTTL, &ttl, sizeof ttl), 0);
+    CHECK(connect(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno == EINPROGRESS);
+    ttl = 0;
+    CHECK_INT(setsockopt(fd, IPPROTO_IP, IP_MINTTL, &ttl, sizeof ttl), 0);
+    struct it_child *child =
+        PEER("listen", it_text("%d", port), "--reply", "answer", "--simultaneous-open", it_text("%d", own));
+    CHECK(becomes(fd, ESTABLISHED));
+    says(fd, "x");
+    CHECK_TEXT(hears(fd, 99), "answer|EOF");
+    close(fd);
+    CHECK_EXIT(it_finish(child), 0);
+    CHECK_TEXT(child->err, "");
+}
+
 static void a_server_listens_on_ipv6(void)
 {
     struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
@@ -367,7 +395,7 @@ IT_SUITE(peer_listen, TEST(a_server_answers_and_closes), TEST(a_request_is_read_
          TEST(closing_with_the_request_unread_is_a_reset), TEST(a_server_can_close_first),
          TEST(a_slow_server_keeps_the_sender_waiting), TEST(a_server_that_does_not_read_closes_the_window),
          TEST(a_server_that_vanishes_acknowledges_nothing), TEST(who_is_not_accepted_waits_in_the_queue),
-         TEST(a_lost_syn_is_sent_again), TEST(a_server_listens_on_ipv6), TEST(a_port_in_use_is_said),
-         TEST(a_relay_records_what_the_first_client_sends), TEST(a_relay_passes_on_what_does_not_fit),
-         TEST(a_relay_keeps_both_half_closes), TEST(a_relay_passes_on_a_reset),
-         TEST(a_relay_may_lead_to_another_address))
+         TEST(a_lost_syn_is_sent_again), TEST(two_syns_make_one_connection), TEST(a_server_listens_on_ipv6),
+         TEST(a_port_in_use_is_said), TEST(a_relay_records_what_the_first_client_sends),
+         TEST(a_relay_passes_on_what_does_not_fit), TEST(a_relay_keeps_both_half_closes),
+         TEST(a_relay_passes_on_a_reset), TEST(a_relay_may_lead_to_another_address))
