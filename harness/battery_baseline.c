@@ -280,6 +280,18 @@ static int of_the_server(struct tf_phase *phase, struct tf_error *error)
     return ended;
 }
 
+/* For how much of it the tool's own peer is to wait before it answers. */
+static void take_request(struct tf_phase *phase)
+{
+    struct tf_check *check = phase->check;
+    json_int_t bytes[TF_PHASE];
+    for (int i = 0; i < TF_PHASE; i++)
+        bytes[i] = json_integer_value(json_object_get(phase->observed[i], "request"));
+    json_int_t least = bytes[0] < bytes[1] ? bytes[0] : bytes[1];
+    if (least > 0)
+        snprintf(check->request, sizeof(check->request), "%" JSON_INTEGER_FORMAT, least);
+}
+
 static int of_the_client(struct tf_phase *phase, struct tf_error *error)
 {
     struct tf_check *check = phase->check;
@@ -288,8 +300,11 @@ static int of_the_client(struct tf_phase *phase, struct tf_error *error)
     struct tf_error ignored;
     size_t size = 0;
     int ended = two_runs(phase, error);
-    if (ended != 0 || !check->bound.own_peer)
+    if (ended != 0)
         return ended;
+    take_request(phase);
+    if (!check->bound.own_peer)
+        return 0;
     if (check->known.reply == NULL) {
         ended = record(phase, check->reply, sizeof(check->reply), baseline->no_reply,
                        sizeof(baseline->no_reply), error);

@@ -25,7 +25,7 @@ struct tf_check {
     struct tf_case_battery *of;   /* by job */
     char (*ids)[TF_BATTERY_ID];   /* likewise */
     bool has_port;                /* {port} is in what the user gave for the target */
-    char sent[PATH_MAX], reply[PATH_MAX], expect[24], address[64];
+    char sent[PATH_MAX], reply[PATH_MAX], expect[24], request[24], address[64];
     struct tf_result without; /* faults: what that came to */
     /* For the line of progress. */
     uint64_t begun_ns;

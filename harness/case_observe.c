@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { PLACES = 64 };
+enum { PLACES = 64, REQUESTS = 64 };
 
 struct tf_observed {
     struct tf_place {
@@ -19,6 +19,11 @@ struct tf_observed {
     size_t count;
     uint64_t v6only[PLACES]; /* cookies */
     size_t v6onlys;
+    struct {
+        uint64_t cookie, bytes;
+        bool answered;
+    } request[REQUESTS];
+    size_t requests;
 };
 
 static void add(struct tf_observed *observed, const struct tf_endpoint *at, bool listens, uint64_t cookie)
@@ -29,6 +34,25 @@ static void add(struct tf_observed *observed, const struct tf_endpoint *at, bool
     if (observed->count < PLACES && at->family != 0)
         observed->place[observed->count++] =
             (struct tf_place){.at = *at, .listens = listens, .cookie = cookie};
+}
+
+/* What a client sends on a connection until something comes in. */
+static void count_request(struct tf_observed *observed, const struct tf_event *event)
+{
+    bool out = tf_call_info[event->call].class == TF_CLASS_OUT;
+    if (event->role != TF_ROLE_CLIENT || event->result <= 0 ||
+        (!out && tf_call_info[event->call].class != TF_CLASS_IN))
+        return;
+    size_t at = 0;
+    while (at < observed->requests && observed->request[at].cookie != event->cookie)
+        at++;
+    if (at == REQUESTS)
+        return;
+    if (at == observed->requests)
+        observed->request[observed->requests++].cookie = event->cookie;
+    observed->request[at].answered |= !out;
+    if (!observed->request[at].answered)
+        observed->request[at].bytes += (uint64_t)event->result;
 }
 
 void tf_case_observe_event(struct tf_running *running, const struct tf_event *event)
@@ -46,6 +70,8 @@ void tf_case_observe_event(struct tf_running *running, const struct tf_event *ev
              (int)event->arg[2] == IPV6_V6ONLY && (event->flags & TF_EVENT_VALUE) != 0 && event->value != 0 &&
              observed->v6onlys < PLACES)
         observed->v6only[observed->v6onlys++] = event->cookie;
+    else
+        count_request(observed, event);
 }
 
 static json_t *places(const struct tf_observed *observed)
@@ -63,6 +89,16 @@ static json_t *places(const struct tf_observed *observed)
                                         "listens", place->listens, "v6only", only));
     }
     return array;
+}
+
+/* The bytes of the shortest; 0: there was none. */
+static json_int_t shortest_request(const struct tf_observed *observed)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; observed != NULL && i < observed->requests; i++)
+        if (observed->request[i].bytes > 0 && (bytes == 0 || observed->request[i].bytes < bytes))
+            bytes = observed->request[i].bytes;
+    return (json_int_t)bytes;
 }
 
 /* "ran to the end", "exited with status 0", ... */
@@ -102,8 +138,9 @@ void tf_case_observe(struct tf_case_run *run)
         json_array_append_new(counts,
                               json_integer((json_int_t)tf_running_watched(running, battery->watch[i])));
     json_t *all =
-        json_pack("{so so so si}", "counts", counts, "places", places(running->observed), "programs",
-                  ends(run), "port", run->ports_count > 0 ? (int)tf_case_port(run, "{port}") : 0);
+        json_pack("{so so so si sI}", "counts", counts, "places", places(running->observed), "programs",
+                  ends(run), "port", run->ports_count > 0 ? (int)tf_case_port(run, "{port}") : 0, "request",
+                  shortest_request(running->observed));
     if (all == NULL || json_dump_file(all, path, JSON_COMPACT) != 0)
         tf_result_note(run->result, "observed.json could not be written");
     json_decref(all);

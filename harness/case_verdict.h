@@ -39,7 +39,8 @@ void tf_case_verdict(struct tf_case_run *run);
 /* ---- case_observe.c ---- */
 
 /* Of a run without faults: observed.json in its directory, with how often the target
- * made each watched event, where it listened and what it connected to. */
+ * made each watched event, where it listened, what it connected to, and how many bytes
+ * it sends before it is answered. */
 void tf_case_observe(struct tf_case_run *run);
 void tf_case_observe_event(struct tf_running *running, const struct tf_event *event);
 

@@ -190,9 +190,15 @@ static int make_own_peer(struct tf_check *check, struct tf_error *error)
         words[count++] = check->known.expect != NULL ? "{expect}" : "300ms";
     } else if (check->part == TF_PART_SERVER) {
         words[count++] = "--half-close";
-    } else if (check->settings.reply != NULL) {
-        words[count++] = "--reply";
-        words[count++] = "@{reply}";
+    } else {
+        if (check->settings.reply != NULL) {
+            words[count++] = "--reply";
+            words[count++] = "@{reply}";
+        }
+        if (check->request[0] != '\0') {
+            words[count++] = "--request-bytes";
+            words[count++] = check->request;
+        }
     }
     words[count] = NULL;
     return tf_words_own(peer, words) == 0 ? 0 : tf_error_set(error, "out of memory");

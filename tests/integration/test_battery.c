@@ -298,6 +298,24 @@ static void what_was_not_answered_is_not_asked_again(void)
     CHECK_INT(child->exit, 3);
 }
 
+/* A server that answers a part of it would be to blame for what the client makes of that. */
+static void the_tools_own_peer_answers_a_whole_request(void)
+{
+    const char *script =
+        it_file("ask.py", "import select, socket, sys\n"
+                          "peer = socket.create_connection(('127.0.0.1', int(sys.argv[1])))\n"
+                          "left = b'request'\n"
+                          "while left:\n"
+                          "    left = left[peer.send(left):]\n"
+                          "    if left and select.select([peer], [], [], 0.1)[0]:\n"
+                          "        sys.exit('answered too soon')\n"
+                          "print(peer.recv(100))\n");
+    struct it_child *child = CHECK_WITH("client", "--only", "client/writing/one-byte-at-a-time", "--reply",
+                                        "hello", "--", "/usr/bin/python3", script, "{port}");
+    CHECK_HAS(child->out, "1 of 1 case applied: 1 pass");
+    CHECK_INT(child->exit, 0);
+}
+
 /* With and without a command of the user's. */
 static void an_explained_case_is_a_scenario(void)
 {
@@ -329,5 +347,5 @@ IT_SUITE(battery, TEST(every_case_has_a_fixture), TEST(an_explained_case_is_a_sc
          TEST(what_does_not_work_without_faults_is_not_tried), TEST(a_port_in_the_command_is_seen),
          TEST(a_bug_that_needs_no_fault_is_told_once),
          TEST(words_environment_and_configuration_hold_the_port), TEST(what_does_not_apply_is_no_pass),
-         TEST(what_was_not_answered_is_not_asked_again), TEST(good_fixtures_pass),
-         TEST(each_bug_is_found_by_the_case_for_it))
+         TEST(what_was_not_answered_is_not_asked_again), TEST(the_tools_own_peer_answers_a_whole_request),
+         TEST(good_fixtures_pass), TEST(each_bug_is_found_by_the_case_for_it))
