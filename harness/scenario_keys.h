@@ -73,6 +73,9 @@ int tf_canon_subst(const struct tf_canon *canon, const struct tf_node *node, siz
 int tf_canon_file(const struct tf_canon *canon, const struct tf_node *node);
 /* 0, or -1: more than TF_SCENARIO_NAMES entries. */
 int tf_canon_entries(const struct tf_canon *canon, const struct tf_key *key, const struct tf_node *node);
+/* A mapping of program names, as `example` shows, to what `value` writes: a list of objects. */
+int tf_canon_by_program(const struct tf_canon *canon, const struct tf_key *key, const struct tf_node *node,
+                        const struct tf_key *value, const char *example);
 /* Walks a value that is a list or stands for a list of one. */
 const struct tf_node *tf_canon_first(const struct tf_node *node);
 const struct tf_node *tf_canon_next(const struct tf_node *list, const struct tf_node *entry);

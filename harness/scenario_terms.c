@@ -218,22 +218,7 @@ TF_WRITER(loopback)
 TF_WRITER(signals)
 {
     static const struct tf_key signal = {"signal", tf_write_signal, NULL, false};
-    if (node->kind != TF_NODE_MAP || node->entries == 0)
-        return tf_canon_fail(canon, node, 0, "\"%s\" must be a mapping, such as {server: SIGTERM}, not %s",
-                             key->name, tf_node_kind(node));
-    if (tf_canon_entries(canon, key, node) != 0)
-        return -1;
-    fprintf(canon->out, "\"%s\": [", key->name);
-    for (const struct tf_node *each = node->first; each != NULL; each = each->next) {
-        fputs("{", canon->out);
-        tf_canon_place(canon, each->key);
-        tf_canon_text(canon, "program", each->key->text);
-        if (tf_write_signal(canon, &signal, each) != 0)
-            return -1;
-        fputs("},\n", canon->out);
-    }
-    fputs("],\n", canon->out);
-    return 0;
+    return tf_canon_by_program(canon, key, node, &signal, "{server: SIGTERM}");
 }
 
 TF_WRITER(rule_ref)

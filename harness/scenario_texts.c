@@ -77,22 +77,7 @@ TF_WRITER(finds)
 TF_WRITER(find_in)
 {
     static const struct tf_key finds = {"finds", tf_write_finds, NULL, false};
-    if (node->kind != TF_NODE_MAP || node->entries == 0)
-        return tf_canon_fail(canon, node, 0,
-                             "\"%s\" must be a mapping of program names, such as {client: text}", key->name);
-    if (tf_canon_entries(canon, key, node) != 0)
-        return -1;
-    fprintf(canon->out, "\"%s\": [", key->name);
-    for (const struct tf_node *each = node->first; each != NULL; each = each->next) {
-        fputs("{", canon->out);
-        tf_canon_place(canon, each->key);
-        tf_canon_text(canon, "program", each->key->text);
-        if (tf_write_finds(canon, &finds, each) != 0)
-            return -1;
-        fputs("},\n", canon->out);
-    }
-    fputs("],\n", canon->out);
-    return 0;
+    return tf_canon_by_program(canon, key, node, &finds, "{client: text}");
 }
 
 /* ---- programs ---- */

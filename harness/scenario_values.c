@@ -196,6 +196,27 @@ int tf_canon_entries(const struct tf_canon *canon, const struct tf_key *key, con
     return 0;
 }
 
+int tf_canon_by_program(const struct tf_canon *canon, const struct tf_key *key, const struct tf_node *node,
+                        const struct tf_key *value, const char *example)
+{
+    if (node->kind != TF_NODE_MAP || node->entries == 0)
+        return tf_canon_fail(canon, node, 0, "\"%s\" must be a mapping, such as %s, not %s", key->name,
+                             example, tf_node_kind(node));
+    if (tf_canon_entries(canon, key, node) != 0)
+        return -1;
+    fprintf(canon->out, "\"%s\": [", key->name);
+    for (const struct tf_node *each = node->first; each != NULL; each = each->next) {
+        fputs("{", canon->out);
+        tf_canon_place(canon, each->key);
+        tf_canon_text(canon, "program", each->key->text);
+        if (value->write(canon, value, each) != 0)
+            return -1;
+        fputs("},\n", canon->out);
+    }
+    fputs("],\n", canon->out);
+    return 0;
+}
+
 TF_WRITER(texts)
 {
     if (tf_canon_entries(canon, key, node) != 0)
