@@ -198,6 +198,8 @@ static int occupy(struct tf_case_run *run, struct tf_held *held, const struct tf
         set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
     if (occupy->reuseaddr && set(fd, SOL_SOCKET, SO_REUSEADDR, 1) != 0)
         return tf_error_errno(error, errno, "SO_REUSEADDR");
+    if (occupy->reuseport && set(fd, SOL_SOCKET, SO_REUSEPORT, 1) != 0)
+        return tf_error_errno(error, errno, "SO_REUSEPORT");
     if (bind(fd, &held->address.any, held->address_length) != 0)
         return tf_error_errno(error, errno, "bind");
     if (occupy->listen && listen(fd, SOMAXCONN) != 0)

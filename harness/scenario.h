@@ -179,7 +179,7 @@ enum tf_queue { TF_QUEUE_ACCEPT, TF_QUEUE_SYN };
 
 struct tf_occupy {
     char *port, *address; /* address NULL, here and below: 127.0.0.1 */
-    bool listen, reuseaddr;
+    bool listen, reuseaddr, reuseport;
     uint64_t for_ns; /* 0, here and below: until a step or the case ends it */
     uint64_t given;
     int line, column;

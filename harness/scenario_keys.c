@@ -95,9 +95,13 @@ static const struct tf_key arming_keys[] = {
 const struct tf_mapping tf_arming_shape = {"arm", "program", false, arming_keys};
 
 static const struct tf_key occupy_keys[] = {
-    {"port", tf_write_port, NULL, true},    {"address", tf_write_address, NULL, false},
-    {"listen", tf_write_flag, NULL, false}, {"reuseaddr", tf_write_flag, NULL, false},
-    {"for", tf_write_time, NULL, false},    {0},
+    {"port", tf_write_port, NULL, true},
+    {"address", tf_write_address, NULL, false},
+    {"listen", tf_write_flag, NULL, false},
+    {"reuseaddr", tf_write_flag, NULL, false},
+    {"reuseport", tf_write_flag, NULL, false},
+    {"for", tf_write_time, NULL, false},
+    {0},
 };
 const struct tf_mapping tf_occupy_shape = {"occupy", NULL, false, occupy_keys};
 

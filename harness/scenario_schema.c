@@ -171,6 +171,7 @@ static const cyaml_schema_field_t occupy_fields[] = {
     TEXT("address", tf_occupy, address),
     BOOL("listen", tf_occupy, listen),
     BOOL("reuseaddr", tf_occupy, reuseaddr),
+    BOOL("reuseport", tf_occupy, reuseport),
     UINT("for", tf_occupy, for_ns),
     CYAML_FIELD_END,
 };

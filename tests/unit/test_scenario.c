@@ -206,7 +206,7 @@ static void steps_that_hold_ports_are_taken_in_all_their_forms(void)
               "sandbox: {sysctl: {net.ipv4.tcp_syncookies: 0}}\n"
               "steps:\n"
               "- occupy: {port: {port}}\n"
-              "- occupy: {port: 80, address: '::', listen: true, reuseaddr: true, for: 2s}\n"
+              "- occupy: {port: 80, address: '::', listen: true, reuseaddr: true, reuseport: true, for: 2s}\n"
               "- vacate: {port}\n"
               "- time_wait: {port: '{port:a}'}\n"
               "- time_wait: {port: 80, peer: {port}, address: '::1', first: client, "
@@ -218,10 +218,11 @@ static void steps_that_hold_ports_are_taken_in_all_their_forms(void)
     const struct tf_step *steps = s->cases[0].steps;
     const struct tf_occupy *plain = steps[0].occupy, *full = steps[1].occupy;
     TF_SAME(plain->port, "{port}");
-    CU_ASSERT(plain->address == NULL && !plain->listen && !plain->reuseaddr && plain->for_ns == 0);
+    CU_ASSERT(plain->address == NULL && !plain->listen && !plain->reuseaddr && !plain->reuseport &&
+              plain->for_ns == 0);
     TF_SAME(full->port, "80");
     TF_SAME(full->address, "::");
-    CU_ASSERT(full->listen && full->reuseaddr && full->for_ns == 2 * TF_SECOND_NS);
+    CU_ASSERT(full->listen && full->reuseaddr && full->reuseport && full->for_ns == 2 * TF_SECOND_NS);
     TF_SAME(steps[2].vacate, "{port}");
     TF_SAME(steps[3].time_wait->port, "{port:a}");
     CU_ASSERT(steps[3].time_wait->peer == NULL && steps[3].time_wait->first != TF_PART_CLIENT);
@@ -230,7 +231,8 @@ static void steps_that_hold_ports_are_taken_in_all_their_forms(void)
     CU_ASSERT(steps[5].fill->queue == TF_QUEUE_ACCEPT && steps[6].fill->queue == TF_QUEUE_SYN);
     TF_SAME(steps[6].fill->address, "::1");
     TF_SAME(steps[7].drain, "80");
-    TF_SAME(steps[1].text, "{occupy: {port: 80, address: ::, listen: true, reuseaddr: true, for: 2s}}");
+    TF_SAME(steps[1].text, "{occupy: {port: 80, address: ::, listen: true, reuseaddr: true, "
+                           "reuseport: true, for: 2s}}");
     TF_SAME(steps[2].text, "{vacate: {port}}");
     tf_scenario_free(s);
 }
