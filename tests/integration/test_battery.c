@@ -21,7 +21,7 @@ static const struct row rows[] = {
 #undef BATTERY
 };
 
-enum { ROWS = sizeof rows / sizeof *rows, AT_A_TIME = 8, ARGUMENTS = 2 * TF_LIST + 40, DEADLINE_S = 150 };
+enum { ROWS = sizeof rows / sizeof *rows, AT_A_TIME = 12, ARGUMENTS = 2 * TF_LIST + 40, DEADLINE_S = 150 };
 
 /* One run of the tool: rows that have the fixture and its peer in common. */
 struct group {
