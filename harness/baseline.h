@@ -3,6 +3,7 @@
 #define TF_BASELINE_H
 
 #include "alike.h"
+#include "result.h"
 #include "scenario.h"
 
 enum tf_baseline_who {
@@ -17,6 +18,7 @@ struct tf_baseline {
         unsigned int runs; /* that it was learned from; 0: nothing is known */
         int status;
         struct tf_alike *out, *err;
+        struct tf_program_result_text told; /* of it only `usual` */
     } of[TF_BASELINES];
     /* The events that cases require, and how many there were. */
     const struct tf_pattern **pattern;

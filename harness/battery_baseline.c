@@ -397,6 +397,7 @@ void tf_baseline_fini(struct tf_baseline *baseline)
     for (int i = 0; i < TF_BASELINES - shared; i++) {
         tf_alike_free(baseline->of[i].out);
         tf_alike_free(baseline->of[i].err);
+        tf_result_forget_usual(&baseline->of[i].told);
     }
     free(baseline->pattern);
     free(baseline->seen);

@@ -165,6 +165,9 @@ int tf_phase_learn(struct tf_usual *usual, const struct tf_job *job, const json_
             return -1;
     }
     usual->status = tf_phase_status(observed, program, how, sizeof(how));
+    const struct tf_program_result_text *text = program_of(&job->result, program);
+    if (text != NULL)
+        tf_result_usual(&usual->told, usual->runs == 0, text->end, &text->tcp);
     usual->runs++;
     return 0;
 }

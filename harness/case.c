@@ -265,6 +265,7 @@ static void report_program(struct tf_case_run *run, const struct tf_running *run
     text->err = tf_text_clean(seen->err != NULL ? seen->err : "", seen->err_length, TF_RESULT_OUTPUT, true);
     text->out_bytes = seen->out_bytes;
     text->err_bytes = seen->err_bytes;
+    text->tcp = seen->tcp;
     report_rules(running, text);
 }
 
@@ -366,8 +367,8 @@ static void run_programs(struct tf_case_run *run)
         judge(run);
     if (run->options->usual != NULL)
         tf_case_take_usual(run);
-    else if (run->started_ns > 0 && run->result->failures_count == 0 && !counts(run->result))
-        tf_case_compare(run);
+    else if (run->started_ns > 0)
+        tf_case_compare(run, run->result->failures_count == 0 && !counts(run->result));
     if (run->options->battery != NULL && run->options->battery->baseline == NULL)
         tf_case_observe(run);
     if (run->options->battery != NULL && run->options->battery->baseline != NULL)

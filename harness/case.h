@@ -19,6 +19,8 @@ struct tf_case_usual {
         bool good; /* it ended by itself with status 0 */
         char *out; /* standard output */
         size_t length;
+        char *how; /* it ended */
+        struct tf_traffic tcp;
     } of[TF_SCENARIO_PROGRAMS];
 };
 

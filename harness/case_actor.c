@@ -219,6 +219,7 @@ void tf_running_finish(struct tf_running *running)
     if (running->judge != NULL && running->program != NULL)
         tf_running_judge(running);
     running->seen.attached = tf_collect_processes(running->collect) > 0;
+    running->seen.tcp.known &= running->seen.attached && tf_collect_lost(running->collect) == 0;
     running->seen.rules = running->actor->faults_count;
     struct tf_segment *segment = tf_collect_segment(running->collect);
     for (uint32_t i = 0; i < running->seen.rules; i++) {

@@ -23,6 +23,10 @@ void tf_case_take_usual(struct tf_case_run *run)
         run->options->usual->of[i].out = seen->out;
         run->options->usual->of[i].length = seen->out_length;
         seen->out = NULL;
+        if (i < run->result->programs_count && !seen->hung) {
+            run->options->usual->of[i].how = strdup(run->result->programs[i].end);
+            run->options->usual->of[i].tcp = run->result->programs[i].tcp;
+        }
     }
 }
 
@@ -90,8 +94,34 @@ static void run_without_faults(const struct tf_case_run *run, unsigned int numbe
 
 static void free_usual(struct tf_case_usual *usual)
 {
-    for (size_t i = 0; i < TF_SCENARIO_PROGRAMS; i++)
+    for (size_t i = 0; i < TF_SCENARIO_PROGRAMS; i++) {
         free(usual->of[i].out);
+        free(usual->of[i].how);
+    }
+}
+
+/* Takes what they did in the run `number`, from 0. Is it another, of any of them, than
+ * it was now? */
+static bool take_facts(const struct tf_case_run *run, const struct tf_case_usual *usual, unsigned int number)
+{
+    bool differs = false;
+    for (size_t i = 0; i < run->result->programs_count && i < TF_SCENARIO_PROGRAMS; i++) {
+        struct tf_program_result_text *program = &run->result->programs[i];
+        if (usual->of[i].how != NULL)
+            tf_result_usual(program, number == 0, usual->of[i].how, &usual->of[i].tcp);
+        else
+            tf_result_forget_usual(program);
+        differs |= tf_program_differs(program);
+    }
+    return differs;
+}
+
+static bool broken(const struct tf_result *result)
+{
+    for (size_t i = 0; i < result->failures_count; i++)
+        if (result->failures[i].broken)
+            return true;
+    return false;
 }
 
 static void tell(struct tf_running *running, const struct tf_alike_difference *difference)
@@ -137,24 +167,28 @@ static bool steady(const struct tf_case_usual *usual, uint32_t at)
     return true;
 }
 
-void tf_case_compare(struct tf_case_run *run)
+void tf_case_compare(struct tf_case_run *run, bool held)
 {
     struct tf_alike_difference difference = {.line = 0};
     struct tf_case_usual *usual = NULL;
-    bool concerned = false, differs = false;
-    if (run->over || run->one->steps_count > 0 || run->options->battery != NULL || excused(run->one) ||
-        !struck(run))
+    bool concerned = !held && !broken(run->result), differs = false;
+    if (run->one->steps_count > 0 || run->options->battery != NULL || !struck(run))
         return;
+    held = held && !run->over && !excused(run->one);
     for (uint32_t i = 0; i < run->one->actors; i++)
-        concerned |= concerns(run, i);
+        concerned |= held && concerns(run, i);
     if (!concerned || (usual = calloc(RUNS, sizeof(*usual))) == NULL)
         return;
     run_without_faults(run, 1, &usual[0]);
+    bool other = take_facts(run, &usual[0], 0);
     for (uint32_t i = 0; i < run->one->actors; i++)
-        differs |= concerns(run, i) && compare(run, i, usual, 1, &difference) == 0;
+        differs |= held && concerns(run, i) && compare(run, i, usual, 1, &difference) == 0;
     /* What differs may differ every time. */
-    for (unsigned int i = 1; i < RUNS && differs; i++)
+    unsigned int runs = differs ? RUNS : other ? 2 : 1;
+    for (unsigned int i = 1; i < runs; i++) {
         run_without_faults(run, i + 1, &usual[i]);
+        take_facts(run, &usual[i], i);
+    }
     for (uint32_t i = 0; i < run->one->actors && differs; i++)
         if (concerns(run, i) && steady(usual, i) && compare(run, i, usual, RUNS, &difference) == 0)
             tell(&run->running[i], &difference);

@@ -29,6 +29,22 @@ const struct tf_usual *tf_case_usual(const struct tf_case_run *run, uint32_t at)
     return baseline != NULL && who < TF_BASELINES && baseline->of[who].runs > 0 ? &baseline->of[who] : NULL;
 }
 
+/* Where those took part who do without faults: the target and its peer, once. */
+void tf_case_usual_facts(struct tf_case_run *run)
+{
+    struct tf_result *result = run->result;
+    unsigned int starts[TF_STANDS_PEER + 1] = {0};
+    for (uint32_t i = 0; i < run->one->actors; i++)
+        starts[run->one->actor[i].stands] += run->running[i].starts;
+    if (starts[TF_STANDS_SELF] != 0 || starts[TF_STANDS_TARGET] != 1 || starts[TF_STANDS_PEER] != 1)
+        return;
+    for (uint32_t i = 0; i < run->one->actors && i < result->programs_count; i++) {
+        const struct tf_usual *usual = tf_case_usual(run, i);
+        if (usual != NULL && run->running[i].seen.started && usual->told.usual.end != NULL)
+            tf_result_usual(&result->programs[i], true, usual->told.usual.end, &usual->told.usual.tcp);
+    }
+}
+
 bool tf_outcome_may_end(const struct tf_expect *expect)
 {
     return ((expect->outcome | expect->tolerated) & (TF_OUTCOME_ERROR | TF_OUTCOME_ANY)) != 0;

@@ -119,9 +119,10 @@ void tf_running_wrong(struct tf_running *running, const struct tf_event *event, 
 
 /* ---- case_compare.c ---- */
 
-/* Runs the case again without faults, where one has struck and success was told all
- * the same, and makes findings of what was not as usual. */
-void tf_case_compare(struct tf_case_run *run);
+/* Runs the case again without faults, where one has struck: beside what its programs
+ * did stands then what they do as usual. Where nothing was found (`held`), and success
+ * was told though the output is another, that is made a finding. */
+void tf_case_compare(struct tf_case_run *run, bool held);
 /* In that run: what it is to be compared with. */
 void tf_case_take_usual(struct tf_case_run *run);
 

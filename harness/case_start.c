@@ -98,6 +98,7 @@ static int open_collect(struct tf_running *running, struct tf_error *error)
         struct tf_collect_options options = {
             .path = path, .plan = plan, .flags = TF_RUN_TRACE, .on_event = tf_running_event, .data = running};
         running->collect = tf_collect_open(&options, error);
+        running->seen.tcp.known = true;
     }
     free(plan);
     if (running->collect == NULL) {

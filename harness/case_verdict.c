@@ -435,6 +435,7 @@ void tf_case_verdict(struct tf_case_run *run)
         forget_findings(run->result);
         say_unfired(run->result, struck.unfired, struck.seen);
     } else {
+        tf_case_usual_facts(run);
         judge(&verdict);
         decide(&verdict, &struck);
     }

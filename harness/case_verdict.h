@@ -25,6 +25,8 @@ enum tf_became tf_case_became(const struct tf_case_run *run, uint32_t at, char *
 /* Is this among the outcomes (bits of enum tf_outcome)? */
 bool tf_became_allowed(enum tf_became became, unsigned outcomes);
 const struct tf_usual *tf_case_usual(const struct tf_case_run *run, uint32_t at); /* NULL: not known */
+/* Into the result, beside what the programs did, what they do without faults. */
+void tf_case_usual_facts(struct tf_case_run *run);
 int tf_case_target(const struct tf_case *one);
 /* May it end before the case does? */
 bool tf_outcome_may_end(const struct tf_expect *expect);

@@ -62,6 +62,7 @@ void tf_running_event(void *data, enum tf_collect_what what, const struct tf_eve
     bool struck = begun || (event->flags & TF_EVENT_FIRED) != 0;
     if (struck && event->rule > 0 && event->rule <= TF_RULES_MAX && event->call < TF_CALLS)
         running->seen.rule[event->rule - 1].calls |= TF_BIT(event->call);
+    tf_traffic_event(&running->seen.tcp, event);
     keep_around(running, event, struck);
     running->recent[running->recents++ % TF_RECENT] = *event;
     for (size_t i = 0; i < running->seen.watches_count; i++)

@@ -30,9 +30,10 @@ struct tf_seen {
     char *out, *err;              /* NUL-terminated; not kept bytes are missing */
     size_t out_length, err_length;
     uint64_t out_bytes, err_bytes; /* of all that was written */
-    bool attached;                 /* the shim loaded */
-    uint64_t timeout_ns;           /* the case's deadline, from its start */
-    struct tf_watch *watches;      /* the expectation's events, then its nevers, then the steps' */
+    struct tf_traffic tcp;
+    bool attached;            /* the shim loaded */
+    uint64_t timeout_ns;      /* the case's deadline, from its start */
+    struct tf_watch *watches; /* the expectation's events, then its nevers, then the steps' */
     size_t watches_count;
     uint32_t rules;
     struct tf_rule_seen {

@@ -206,6 +206,7 @@ static void findings(FILE *out, const struct tf_run *run)
 
 static void details(FILE *out, const struct tf_result *result)
 {
+    char traffic[400];
     fputs("\n<details><summary>Programs and events</summary>\n", out);
     for (size_t i = 0; i < result->programs_count; i++) {
         const struct tf_program_result_text *program = &result->programs[i];
@@ -213,6 +214,10 @@ static void details(FILE *out, const struct tf_result *result)
         code(out, program->command);
         fputs(" ", out);
         plain(out, program->end);
+        if (tf_program_traffic(program, traffic, sizeof(traffic)) == 0) {
+            fputs("; ", out);
+            plain(out, traffic);
+        }
         fputs("\n", out);
         if (program->out[0] != '\0')
             tail(out, program->out);

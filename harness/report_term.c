@@ -69,6 +69,7 @@ static void print_output(FILE *out, const struct tf_report_style *style, const c
 
 static void print_details(FILE *out, const struct tf_report_style *style, const struct tf_result *result)
 {
+    char traffic[400];
     for (size_t i = 0; i < result->failures_count; i++)
         print_failure(out, &result->failures[i]);
     if (result->failures_count == 0 && result->findings_count == 0 && result->reason[0] != '\0')
@@ -79,6 +80,8 @@ static void print_details(FILE *out, const struct tf_report_style *style, const 
         const struct tf_program_result_text *program = &result->programs[i];
         fprintf(out, "    %s%s: %s%s: %s\n", faint(style), program->name, program->command, plain(style),
                 program->end);
+        if (tf_program_traffic(program, traffic, sizeof(traffic)) == 0)
+            fprintf(out, "      %s\n", traffic);
         print_output(out, style, program->name, "stdout", program->out, program->out_bytes);
         print_output(out, style, program->name, "stderr", program->err, program->err_bytes);
     }

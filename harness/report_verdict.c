@@ -47,6 +47,13 @@ void tf_report_verdict(FILE *out, const struct tf_report_style *style, const str
     for (size_t i = 0; i < result->findings_count; i++)
         if (tf_finding_counts(&result->findings[i]) || style->verbose)
             finding(out, style, &result->findings[i]);
+    for (size_t i = 0; i < result->programs_count; i++) {
+        const struct tf_program_result_text *program = &result->programs[i];
+        char traffic[400];
+        if ((style->verbose || tf_program_differs(program)) &&
+            tf_program_traffic(program, traffic, sizeof(traffic)) == 0)
+            fprintf(out, "    %s: %s; %s\n", program->name, program->end, traffic);
+    }
     for (size_t i = 0; i < result->notes_count; i++)
         fprintf(out, "    note: %s\n", result->notes[i]);
     fflush(out);

@@ -79,6 +79,17 @@ char *tf_text_clean(const char *text, size_t length, size_t limit, bool cut_fron
     return clean;
 }
 
+json_t *tf_text_json(const char *text)
+{
+    json_t *json = json_string(text);
+    if (json != NULL)
+        return json;
+    char *clean = tf_text_clean(text, strlen(text), strlen(text), false);
+    json = json_string(clean != NULL ? clean : "");
+    free(clean);
+    return json;
+}
+
 static char *value(const char *text)
 {
     text = text != NULL ? text : "";
@@ -274,6 +285,7 @@ void tf_result_fini(struct tf_result *result)
         free(result->programs[i].end);
         free(result->programs[i].out);
         free(result->programs[i].err);
+        free(result->programs[i].usual.end);
         for (size_t j = 0; j < result->programs[i].rules_count; j++) {
             free(result->programs[i].rules[j].text);
             free(result->programs[i].rules[j].fault);

@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "finding.h"
+#include "traffic.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -63,6 +64,11 @@ struct tf_program_result_text {
     uint64_t fired;                /* faults that struck */
     char *out, *err;               /* the last of each output */
     uint64_t out_bytes, err_bytes; /* of all of it */
+    struct tf_traffic tcp;
+    struct {       /* without faults, as far as it was the same each time */
+        char *end; /* NULL: nothing is known */
+        struct tf_traffic tcp;
+    } usual;
     struct tf_rule_result *rules;
     size_t rules_count;
 };
@@ -125,6 +131,16 @@ int tf_result_moment(struct tf_result *result, json_t *event);
 int tf_result_finding(struct tf_result *result, struct tf_finding *finding);
 struct tf_rule_result *tf_result_rule(struct tf_program_result_text *program, const char *text);
 struct tf_program_result_text *tf_result_program(struct tf_result *result); /* a new, empty one; NULL */
+/* What it did without faults, from several runs of which this is the first or another:
+ * what is not as in the first is forgotten. */
+void tf_result_usual(struct tf_program_result_text *program, bool first, const char *end,
+                     const struct tf_traffic *tcp);
+void tf_result_forget_usual(struct tf_program_result_text *program);
+/* "1 connection, 512 bytes received, 4 sent; without faults exited with status 0, ..."
+ * 0, or -1: there is nothing to tell. */
+int tf_program_traffic(const struct tf_program_result_text *program, char *out, size_t size);
+/* Did it end otherwise, or move other bytes, than without faults? */
+bool tf_program_differs(const struct tf_program_result_text *program);
 
 void tf_result_fini(struct tf_result *result);
 
@@ -139,6 +155,9 @@ int tf_result_parse(struct tf_result *result, const json_t *json, struct tf_erro
  * kept; at most `limit` bytes of the end (cut_front) or of the beginning, with
  * "..." for the rest. The caller frees it. NULL: no memory. */
 char *tf_text_clean(const char *text, size_t length, size_t limit, bool cut_front);
+
+/* A JSON string of it, cleaned where it is no UTF-8. */
+json_t *tf_text_json(const char *text);
 
 /* ---- reports ---- */
 

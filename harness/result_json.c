@@ -48,13 +48,19 @@ static json_t *programs_json(const struct tf_result *result)
     json_t *array = json_array();
     for (size_t i = 0; i < result->programs_count; i++) {
         const struct tf_program_result_text *program = &result->programs[i];
-        json_array_append_new(array, json_pack("{ss ss ss sI sI so ss ss sI sI}", "name", text(program->name),
-                                               "command", text(program->command), "end", text(program->end),
-                                               "ran_ns", (json_int_t)program->ran_ns, "fired",
-                                               (json_int_t)program->fired, "rules", rules_json(program),
-                                               "stdout", text(program->out), "stderr", text(program->err),
-                                               "stdout_bytes", (json_int_t)program->out_bytes, "stderr_bytes",
-                                               (json_int_t)program->err_bytes));
+        json_t *one = json_pack("{ss ss ss sI sI so ss ss sI sI}", "name", text(program->name), "command",
+                                text(program->command), "end", text(program->end), "ran_ns",
+                                (json_int_t)program->ran_ns, "fired", (json_int_t)program->fired, "rules",
+                                rules_json(program), "stdout", text(program->out), "stderr",
+                                text(program->err), "stdout_bytes", (json_int_t)program->out_bytes,
+                                "stderr_bytes", (json_int_t)program->err_bytes);
+        tf_traffic_put(one, &program->tcp);
+        if (program->usual.end != NULL) {
+            json_t *usual = json_pack("{ss}", "end", program->usual.end);
+            tf_traffic_put(usual, &program->usual.tcp);
+            json_object_set_new(one, "without_faults", usual);
+        }
+        json_array_append_new(array, one);
     }
     return array;
 }

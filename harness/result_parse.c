@@ -68,6 +68,12 @@ static void parse_programs(struct tf_result *result, const json_t *array)
         program->err = string(each, "stderr");
         program->out_bytes = number(each, "stdout_bytes");
         program->err_bytes = number(each, "stderr_bytes");
+        program->tcp = tf_traffic_get(each);
+        json_t *usual = json_object_get(each, "without_faults");
+        if (json_is_object(usual)) {
+            program->usual.end = string(usual, "end");
+            program->usual.tcp = tf_traffic_get(usual);
+        }
         parse_rules(program, json_object_get(each, "rules"));
     }
 }

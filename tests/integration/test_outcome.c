@@ -4,6 +4,8 @@
 #include "suite.h"
 #include "under.h"
 
+#include <jansson.h>
+
 #define FETCH(fixture, fault)                                                                                \
     "  client: {run: \"{fixtures}/" fixture " -p {port}\", faults: [\"" fault "\"]}\n"
 #define REPLIES "server: \"{fixtures}/reply-good -p {port}\"\n"
@@ -22,6 +24,32 @@ static void success_with_another_output_than_without_faults_is_found(void)
                                 it_line_of("fixtures/fetch-takes-cut-reply-as-whole.c", "recv(fd")));
     CHECK_HAS(run->out, "line 1 is \"received 100 bytes\"");
     CHECK_HAS(run->out, "2 cases: 2 failed; 2 errors");
+    CHECK_HAS(run->out, "1 connection, 512 bytes received, 4 sent; without faults 1 connection, 1012 bytes "
+                        "received, 4 sent\n");
+    CHECK_HAS(run->out, "1 connection, 4 bytes received, 1012 sent; as without faults\n");
+}
+
+/* Also where an expectation has failed: as the same case does without its faults. */
+static void a_failed_case_shows_what_is_usual(void)
+{
+    static const char text[] = "name: told\n" REPLIES "expect: {client: {exit: 0, stdout: 1000}}\n"
+                               "cases:\n- name: eintr\n" FETCH("fetch-eintr-is-fatal",
+                                                               "%in:error=EINTR:when=1") //
+        "- name: reset\n" FETCH("fetch-good", "%in:reset:bytes=512")                     //
+        "- name: by itself\n  client: {run: [/bin/sh, -c, 'exit 3'], faults: [\"%in:short=1\"]}\n";
+    struct it_child *run = it_tool(ARGV("run", "--format", "json", it_file("told.yaml", text)));
+    CHECK_EXIT(run, 3); /* nothing struck in the last one */
+    json_t *json = json_loads(run->out, 0, NULL), *cases = json_object_get(json, "cases");
+    for (size_t i = 0; i < 3; i++) {
+        json_t *client = json_array_get(json_object_get(json_array_get(cases, i), "programs"), 1);
+        json_t *usual = json_object_get(client, "without_faults"), *tcp = json_object_get(usual, "tcp");
+        const char *end = json_string_value(json_object_get(usual, "end"));
+        CHECK_TEXT(end != NULL ? end : "", i < 2 ? "exited with status 0" : "");
+        CHECK_INT(json_integer_value(json_object_get(tcp, "received")), i < 2 ? 1012 : 0);
+        CHECK_INT(json_integer_value(json_object_get(json_object_get(client, "tcp"), "received")),
+                  i == 1 ? 512 : 0);
+    }
+    json_decref(json);
 }
 
 static void success_with_the_usual_output_is_left_alone(void)
@@ -61,4 +89,5 @@ static void output_that_varies_by_itself_is_not_judged(void)
 }
 
 IT_SUITE(outcome, TEST(success_with_another_output_than_without_faults_is_found),
-         TEST(success_with_the_usual_output_is_left_alone), TEST(output_that_varies_by_itself_is_not_judged))
+         TEST(a_failed_case_shows_what_is_usual), TEST(success_with_the_usual_output_is_left_alone),
+         TEST(output_that_varies_by_itself_is_not_judged))
