@@ -1,5 +1,5 @@
 /* Findings as JSON: between the case's process and the runner, and in reports. */
-#include "finding.h"
+#include "result.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -63,9 +63,10 @@ static json_t *frames_json(const struct tf_finding *finding)
         const struct tf_frame *frame = &finding->frames[i];
         char offset[24];
         snprintf(offset, sizeof(offset), "0x%" PRIx64, frame->offset);
-        json_array_append_new(array, json_pack("{ss ss ss ss si}", "module", text(frame->module), "offset",
-                                               offset, "function", text(frame->function), "file",
-                                               text(frame->file), "line", (int)frame->line));
+        json_array_append_new(array,
+                              json_pack("{so ss so so si}", "module", tf_text_json(text(frame->module)),
+                                        "offset", offset, "function", tf_text_json(text(frame->function)),
+                                        "file", tf_text_json(text(frame->file)), "line", (int)frame->line));
     }
     return array;
 }
@@ -75,15 +76,16 @@ json_t *tf_finding_json(const struct tf_finding *finding)
     const struct tf_check_info *check = finding->check;
     json_t *life = json_array();
     for (size_t i = 0; i < finding->life_count; i++)
-        json_array_append_new(life, json_string(text(finding->life[i])));
+        json_array_append_new(life, tf_text_json(text(finding->life[i])));
     json_t *json = json_pack(
-        "{ss ss ss ss ss ss ss ss ss ss ss ss ss sI si si so so ss}", "id", finding->id, "check", check->name,
+        "{ss ss ss ss ss ss ss so so so so ss ss sI si si so so so}", "id", finding->id, "check", check->name,
         "title", text(check->title), "severity", tf_severity_name(check->severity), "why", text(check->why),
         "source", text(check->source), "state", tf_finding_state_name(finding->state), "excuse",
-        text(finding->excuse), "program", text(finding->program), "message", text(finding->message), "rule",
-        text(finding->rule), "call", text(finding->call), "error", text(finding->error), "time_ns",
-        (json_int_t)finding->time_ns, "conn", (int)finding->conn, "times", (int)finding->times, "frames",
-        frames_json(finding), "life", life, "reproduce", text(finding->reproduce));
+        tf_text_json(text(finding->excuse)), "program", tf_text_json(text(finding->program)), "message",
+        tf_text_json(text(finding->message)), "rule", tf_text_json(text(finding->rule)), "call",
+        text(finding->call), "error", text(finding->error), "time_ns", (json_int_t)finding->time_ns, "conn",
+        (int)finding->conn, "times", (int)finding->times, "frames", frames_json(finding), "life", life,
+        "reproduce", tf_text_json(text(finding->reproduce)));
     if (json != NULL && finding->event != UINT64_MAX)
         json_object_set_new(json, "event", json_integer((json_int_t)finding->event));
     return json;

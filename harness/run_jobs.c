@@ -82,12 +82,34 @@ static char *slug(const char *name)
     return text;
 }
 
+/* As bash's $'...' has it: what it prints is printable, and what it means is the same. */
+static void quote_bytes(FILE *out, const char *word)
+{
+    fputs(" $'", out);
+    for (; *word != '\0'; word++) {
+        if (*word == '\'' || *word == '\\')
+            fprintf(out, "\\%c", *word);
+        else if (*word == '\n' || (*word >= ' ' && *word < 0x7f))
+            fputc(*word, out);
+        else
+            fprintf(out, "\\x%02x", (unsigned char)*word);
+    }
+    fputc('\'', out);
+}
+
 void tf_run_quote(FILE *out, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%";
     bool quoted = word[0] == '\0' || strspn(word, plain) != strlen(word);
     if (!quoted) {
         fprintf(out, " %s", word);
+        return;
+    }
+    char *clean = tf_text_clean(word, strlen(word), SIZE_MAX, false);
+    bool printable = clean != NULL && strcmp(clean, word) == 0;
+    free(clean);
+    if (!printable) {
+        quote_bytes(out, word);
         return;
     }
     fputs(" '", out);

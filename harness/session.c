@@ -3,6 +3,7 @@
 #include "cmd.h"
 #include "hands.h"
 #include "judge.h"
+#include "result.h"
 #include "sandbox.h"
 #include "session_dir.h"
 #include "shim.h"
@@ -288,13 +289,6 @@ const struct tf_finding *tf_session_findings(const struct tf_session *session, s
     return session->judge ? tf_judge_findings(session->judge, count) : NULL;
 }
 
-/* JSON is UTF-8; a command line need not be. */
-static json_t *text_of(const char *bytes)
-{
-    json_t *text = json_string(bytes);
-    return text ? text : json_string("(not UTF-8)");
-}
-
 int tf_session_record(const struct tf_session *session, const char *command, int status,
                       struct tf_error *error)
 {
@@ -303,13 +297,14 @@ int tf_session_record(const struct tf_session *session, const char *command, int
         return 0;
     json_t *words = json_array(), *rules = json_array();
     for (char *const *word = session->options.argv; *word; word++)
-        json_array_append_new(words, text_of(*word));
+        json_array_append_new(words, tf_text_json(*word));
     for (uint32_t i = 0; i < plan->rules; i++) {
         const struct tf_rule_state *state = &tf_session_segment(session)->state[i];
-        json_array_append_new(rules, json_pack("{s:o, s:I, s:I, s:I}", "text", text_of(plan->rule[i].text),
-                                               "counted", (json_int_t)atomic_load(&state->counted), "fired",
-                                               (json_int_t)atomic_load(&state->fired), "undelivered",
-                                               (json_int_t)atomic_load(&state->undelivered)));
+        json_array_append_new(rules,
+                              json_pack("{s:o, s:I, s:I, s:I}", "text", tf_text_json(plan->rule[i].text),
+                                        "counted", (json_int_t)atomic_load(&state->counted), "fired",
+                                        (json_int_t)atomic_load(&state->fired), "undelivered",
+                                        (json_int_t)atomic_load(&state->undelivered)));
     }
     size_t count;
     const struct tf_finding *finding = tf_session_findings(session, &count);

@@ -126,39 +126,91 @@ static void what_is_no_run_is_refused_by_name(void)
     CHECK_HAS(format->err, "unknown format \"xml\"; expected term, tap, ");
 }
 
-/* A program that prints markup, terminal escapes, zeros, and a line of 10 MB. */
+/* A program that writes markup, terminal escapes, zeros, and a line of 10 MB, and then
+ * does something else. */
+static const char *hostile(const char *then)
+{
+    return it_file("hostile.py",
+                   it_text("import os, socket, sys\n"
+                           "sys.stdout.buffer.write(b'<script>alert(1)</script>]]>&lt;' + b'x' * "
+                           "10000000 + b'</script><!--\\x1b[31m\\0\\xff|`')\n"
+                           "sys.stdout.flush()\n%s",
+                           then));
+}
+
+static void tells_it_harmlessly(const char *format)
+{
+    struct it_child *told = report(kept(), format);
+    CHECK_EXIT(told, 0);
+    CHECK_INT(strlen(told->out), told->out_length); /* no zero */
+    CHECK(told->out_length < 1 << 20);
+    CHECK_SAYING(strchr(told->out, 0x1b) == NULL && strchr(told->out, 0xff) == NULL, format);
+    const char *file = it_file(format, told->out);
+    if (strcmp(format, "junit") == 0)
+        CHECK_EXIT(it_run(&(struct it_command){
+                       .argv = ARGV("xmllint", "--noout", "--schema", it_source("tests/junit.xsd"), file)}),
+                   0);
+    if (strcmp(format, "json") == 0)
+        conforms(file);
+    if (strcmp(format, "sarif") == 0) {
+        json_t *json = json_load_file(file, 0, NULL);
+        CHECK(json != NULL);
+        json_decref(json);
+    }
+}
+
 static void hostile_output_breaks_no_format(void)
 {
     const char *scenario =
-        it_file("hostile.yaml", "name: hostile <script>alert(1)</script>\n"
-                                "client:\n"
-                                "  run: [/usr/bin/python3, -c, 'import sys; w = sys.stdout.buffer.write\n\n"
-                                "      w(b\"<script>alert(1)</script>]]>&lt;\" + b\"x\" * 10000000 + "
-                                "b\"</script><!--\\x1b[31m\\0\\xff|`\")']\n"
-                                "expect: {client: {exit: 1, stdout: 'nothing </script><script>'}}\n");
+        it_file("hostile.yaml", it_text("name: hostile <script>alert(1)</script>\n"
+                                        "client: /usr/bin/python3 %s\n"
+                                        "expect: {client: {exit: 1, stdout: 'nothing </script><script>'}}\n",
+                                        hostile("")));
     struct it_child *run = it_run(&(struct it_command){
         .argv = ARGV(it_built("tcpfault"), "run", "--output", kept(), "--quiet", scenario),
         .deadline_s = 40});
     CHECK_EXIT(run, 1);
-    for (int i = 0; i < FORMATS; i++) {
-        struct it_child *told = report(kept(), formats[i]);
-        CHECK_EXIT(told, 0);
-        CHECK_INT(strlen(told->out), told->out_length); /* no zero */
-        CHECK(told->out_length < 1 << 20);
-        CHECK_SAYING(strchr(told->out, 0x1b) == NULL && strchr(told->out, 0xff) == NULL, formats[i]);
-        const char *file = it_file(formats[i], told->out);
-        if (strcmp(formats[i], "junit") == 0)
-            CHECK_EXIT(it_run(&(struct it_command){.argv = ARGV("xmllint", "--noout", "--schema",
-                                                                it_source("tests/junit.xsd"), file)}),
-                       0);
-        if (strcmp(formats[i], "json") == 0)
-            conforms(file);
-        if (strcmp(formats[i], "sarif") == 0) {
-            json_t *json = json_load_file(file, 0, NULL);
-            CHECK(json != NULL);
-            json_decref(json);
-        }
-    }
+    for (int i = 0; i < FORMATS; i++)
+        tells_it_harmlessly(formats[i]);
+}
+
+/* Of one command: its words, and what it sends and receives. */
+static void what_inject_saw_breaks_no_format(void)
+{
+    const char *program = hostile("a, b = socket.socket(), socket.socket()\n"
+                                  "a.bind(('127.0.0.1', 0)); a.listen()\n"
+                                  "b.connect(a.getsockname()); c, _ = a.accept()\n"
+                                  "c.send(b'</script><script>\\x1b[31m\\0\\xff')\n"
+                                  "b.recv(99)\nos.abort()\n");
+    CHECK_EXIT(it_run(&(struct it_command){.argv = ARGV(it_built("tcpfault"), "inject", "--check", "-q",
+                                                        "--output", kept(), "%in:short=24", "--",
+                                                        "/usr/bin/python3", program, "</script>\x1b[31m\xff"),
+                                           .deadline_s = 40}),
+               1);
+    for (int i = 0; i < FORMATS; i++)
+        tells_it_harmlessly(formats[i]);
+    CHECK_HAS(report(kept(), "json")->out, "\"check\": \"killed\"");
+}
+
+/* A battery's verdicts. */
+static void what_check_came_to_is_told_in_every_format(void)
+{
+    const char *program = hostile("os.execv(sys.argv[1], sys.argv[1:])\n");
+    CHECK_EXIT(
+        it_run(&(struct it_command){
+            .argv = ARGV(it_built("tcpfault"), "check", "client", "--output", kept(), "-q", "--only",
+                         "client/reading/*", "--peer",
+                         it_text("%s -p {port}", it_built("fixtures/reply-good")), "--", "/usr/bin/python3",
+                         program, it_built("fixtures/fetch-takes-cut-reply-as-whole"), "-p", "{port}"),
+            .deadline_s = 120}),
+        1);
+    for (int i = 0; i < FORMATS; i++)
+        tells_it_harmlessly(formats[i]);
+    CHECK_HAS(report(kept(), "term")->out, "; without faults 1 connection, 1012 bytes received, 4 sent\n");
+    const char *json = report(kept(), "json")->out;
+    static const char *const verdicts[] = {"pass", "finding", "not applicable"};
+    for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
+        CHECK_HAS(json, it_text("\"verdict\": \"%s\"", verdicts[i]));
 }
 
 static void a_fault_that_was_never_delivered_is_told_in_every_format(void)
@@ -179,5 +231,6 @@ static void a_fault_that_was_never_delivered_is_told_in_every_format(void)
 
 IT_SUITE(report, TEST(a_kept_run_is_told_as_it_was), TEST(a_run_that_was_killed_tells_of_what_had_ended),
          TEST(what_inject_kept_is_told_too), TEST(what_is_no_run_is_refused_by_name),
-         TEST(hostile_output_breaks_no_format),
+         TEST(hostile_output_breaks_no_format), TEST(what_inject_saw_breaks_no_format),
+         TEST(what_check_came_to_is_told_in_every_format),
          TEST(a_fault_that_was_never_delivered_is_told_in_every_format))
