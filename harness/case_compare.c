@@ -3,6 +3,7 @@
 #include "case_run.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -100,15 +101,27 @@ static void free_usual(struct tf_case_usual *usual)
     }
 }
 
+void tf_case_usually(struct tf_case_run *run, size_t at, bool first, const char *end,
+                     const struct tf_traffic *tcp)
+{
+    struct tf_program_result_text *program = &run->result->programs[at];
+    const struct tf_seen *seen = &run->running[at].seen;
+    bool killed =
+        seen->end.end == TF_END_SIGNALED && seen->end.status != SIGTERM && seen->end.status != SIGKILL;
+    bool stopped =
+        (seen->stopping || seen->alive) && !seen->hung && !killed && strstr(end, "(stopped)") != NULL;
+    tf_result_usual(program, first, stopped ? program->end : end, tcp);
+}
+
 /* Takes what they did in the run `number`, from 0. Is it another, of any of them, than
  * it was now? */
-static bool take_facts(const struct tf_case_run *run, const struct tf_case_usual *usual, unsigned int number)
+static bool take_facts(struct tf_case_run *run, const struct tf_case_usual *usual, unsigned int number)
 {
     bool differs = false;
     for (size_t i = 0; i < run->result->programs_count && i < TF_SCENARIO_PROGRAMS; i++) {
         struct tf_program_result_text *program = &run->result->programs[i];
         if (usual->of[i].how != NULL)
-            tf_result_usual(program, number == 0, usual->of[i].how, &usual->of[i].tcp);
+            tf_case_usually(run, i, number == 0, usual->of[i].how, &usual->of[i].tcp);
         else
             tf_result_forget_usual(program);
         differs |= tf_program_differs(program);

@@ -41,7 +41,7 @@ void tf_case_usual_facts(struct tf_case_run *run)
     for (uint32_t i = 0; i < run->one->actors && i < result->programs_count; i++) {
         const struct tf_usual *usual = tf_case_usual(run, i);
         if (usual != NULL && run->running[i].seen.started && usual->told.usual.end != NULL)
-            tf_result_usual(&result->programs[i], true, usual->told.usual.end, &usual->told.usual.tcp);
+            tf_case_usually(run, i, true, usual->told.usual.end, &usual->told.usual.tcp);
     }
 }
 

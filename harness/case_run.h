@@ -123,6 +123,10 @@ void tf_running_wrong(struct tf_running *running, const struct tf_event *event, 
  * did stands then what they do as usual. Where nothing was found (`held`), and success
  * was told though the output is another, that is made a finding. */
 void tf_case_compare(struct tf_case_run *run, bool held);
+/* Into the result, of the program `at`, what it did in one of several runs without
+ * faults. That it was ended from outside, and how, is nothing of its own. */
+void tf_case_usually(struct tf_case_run *run, size_t at, bool first, const char *end,
+                     const struct tf_traffic *tcp);
 /* In that run: what it is to be compared with. */
 void tf_case_take_usual(struct tf_case_run *run);
 
