@@ -293,7 +293,8 @@ static void moved(struct tf_lives *lives, struct tf_life *life, const struct tf_
 
 static void connecting(struct tf_lives *lives, struct tf_life *life, const struct tf_event *event)
 {
-    if (life->opening != TF_OPENING_ACTIVE || tf_life_connect_failed(event->error)) {
+    if (life->opening != TF_OPENING_ACTIVE || life->state == TCP_CLOSE ||
+        tf_life_connect_failed(event->error)) {
         life->opening = TF_OPENING_ACTIVE;
         life->connecting_ns = event->time_ns;
         life->asked_error = false;

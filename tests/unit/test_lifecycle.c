@@ -106,6 +106,9 @@ static void a_refused_connect_is_no_established_connection(void)
     CU_ASSERT_EQUAL(life->failed_error, ECONNREFUSED);
     CU_ASSERT(life->asked_error);
     CU_ASSERT_EQUAL(life->established_ns, 0);
+    tell(TF_connect, 11, 3, 0, 0); /* another attempt, which Linux allows */
+    CU_ASSERT_EQUAL(end(11)->state, TCP_ESTABLISHED);
+    CU_ASSERT_EQUAL(tf_lives_transitions(lives, TCP_CLOSE), 1 << TCP_SYN_SENT);
     tf_lives_free(lives);
 }
 
