@@ -14,6 +14,28 @@ function output(name, text, bytes) {
     el("pre", {tabindex: "0", "aria-label": name}, text));
 }
 
+/* What the programs came to, beside what they come to without faults; `all`, or those
+ * that differ only. */
+function besideUsual(one, all) {
+  const rows = [];
+  const row = (name, end, tcp, usual) => {
+    const cell = (key) => {
+      const value = key === "end" ? end : tcp && String(tcp[key]);
+      const other = usual && (key === "end" ? usual.end : usual.tcp && String(usual.tcp[key]));
+      return other && value !== other ? el("b", {class: "got"}, value || "") : value || "";
+    };
+    rows.push([name, ...["end", "connections", "received", "sent"].map(cell)]);
+  };
+  for (const program of one.programs) {
+    const usual = program.without_faults, differs = usual && (usual.end !== program.end ||
+      (usual.tcp && program.tcp && ["connections", "received", "sent"].some((key) => usual.tcp[key] !== program.tcp[key])));
+    if (!differs && !(all && program.tcp)) continue;
+    row(program.name, program.end, program.tcp, usual);
+    if (usual) row(el("span", {class: "dim"}, "without faults"), usual.end, usual.tcp, null);
+  }
+  return rows.length > 0 && table(["program", "end", "connections", "bytes received", "sent"], rows);
+}
+
 function programOf(program) {
   return el("article", {class: "program"},
     el("h3", {class: "part"}, program.name, " ", el("span", {class: "dim"}, program.end)),
@@ -36,6 +58,7 @@ function bodyOf(one) {
     one.timeline.length > 0 && el("h3", {class: "part"}, "What happened"),
     one.timeline.length > 0 && timeline(one, null),
     one.programs.length > 0 && el("h3", {class: "part"}, "Programs"),
+    besideUsual(one, true),
     one.programs.map(programOf),
     one.notes.map((note) => el("p", {class: "note"}, note)),
     el("h3", {class: "part"}, "Again"), command(one.reproduce),
@@ -46,9 +69,11 @@ function bodyOf(one) {
 function rowOf(one) {
   const faults = [...new Set(one.strikes.map(({fault}) => fault))];
   const fresh = one.findings.filter(({state}) => state === "new").length;
-  return later({class: `case ${one.status}`, id: `case-${one.number}`}, [
-    el("span", {class: `badge ${one.status}`}, one.status),
-    el("span", {class: "name"}, titleOf(one)),
+  const {kind} = OUTCOMES[one.outcome];
+  return later({class: `case ${kind}`, id: `case-${one.number}`}, [
+    el("span", {class: `badge ${kind}`}, one.outcome),
+    el("span", {class: "name"}, titleOf(one), battery && one.outcome !== "finding" && one.reason &&
+      el("span", {class: "dim reason"}, one.reason)),
     faults.slice(0, 3).map((fault) => el("span", {class: "fault"}, bolt(), fault)),
     fresh > 0 && el("span", {class: "count"}, many(fresh, "finding")),
     el("span", {class: "took"}, duration(one.duration_ns)),
@@ -59,7 +84,7 @@ function showCases() {
   const list = at("#cases .list");
   const order = Object.keys(OUTCOMES);
   const sorted = [...cases].sort((one, other) =>
-    order.indexOf(one.status) - order.indexOf(other.status) || one.number - other.number);
+    order.indexOf(one.outcome) - order.indexOf(other.outcome) || one.number - other.number);
   const rows = sorted.map((one) => [one, rowOf(one)]);
   const none = el("p", {class: "dim", hidden: true}, "No case is like that.");
   fill(list, [rows.map(([, row]) => row), none]);

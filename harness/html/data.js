@@ -2,12 +2,23 @@
 
 const run = JSON.parse(at("#run").textContent);
 
-const OUTCOMES = {
-  failed: "an expectation or a check does not hold",
-  broken: "it says nothing: a fault was not delivered, or a program is missing",
-  ok: "everything held",
-  skipped: "something that it needs is not here",
+/* A battery's cases have a verdict on the target (tcpfault check), others hold or not. */
+const battery = run.cases.some((one) => one.verdict);
+
+/* The worst come first; "kind" is how it looks. */
+const OUTCOMES = battery ? {
+  finding: {kind: "failed", about: "it did not do what a good program does"},
+  "not tested": {kind: "broken", about: "the tool could not try it here"},
+  tolerated: {kind: "tolerated", about: "it degraded in a way that is let pass"},
+  pass: {kind: "ok", about: "it did what a good program does"},
+  "not applicable": {kind: "skipped", about: "it does nothing that the case is about"},
+} : {
+  failed: {kind: "failed", about: "an expectation or a check does not hold"},
+  broken: {kind: "broken", about: "it says nothing: a fault was not delivered, or a program is missing"},
+  ok: {kind: "ok", about: "everything held"},
+  skipped: {kind: "skipped", about: "something that it needs is not here"},
 };
+const BAD = battery ? ["finding", "not tested"] : ["failed", "broken"];
 const SEVERITIES = ["error", "warning", "note"];
 
 /* {fault, calls: [call]} for each rule of a case; a fault that did not strike has the
@@ -24,6 +35,7 @@ function strikesOf(one) {
 }
 
 function titleOf(one) {
+  if (battery) return `${one.suite}/${one.name}`;
   const name = one.suite && one.suite !== one.name ? `${one.suite}: ${one.name}` : one.name;
   return one.repeat > 0 ? `${name} (${one.repeat})` : name;
 }
@@ -36,7 +48,7 @@ function siteOf(frame) {
 
 /* What a text filter looks into. */
 function wordsOf(one) {
-  const words = [titleOf(one), one.file, one.reason, one.about, one.status];
+  const words = [titleOf(one), one.file, one.reason, one.about, one.outcome];
   for (const failure of one.failures) words.push(failure.program, failure.check, failure.expected, failure.got);
   for (const program of one.programs) {
     words.push(program.name, program.command, program.end);
@@ -72,7 +84,16 @@ function gatherFindings(cases) {
 
 const cases = run.cases.map((one, index) => Object.assign(one, {
   number: index + 1,
-  words: wordsOf(one),
+  outcome: one.verdict || (battery ? "not tested" : one.status),
   strikes: strikesOf(one),
 }));
+for (const one of cases) one.words = wordsOf(one);
 const findings = gatherFindings(cases);
+
+/* {outcome: how many} of these cases. */
+function countsOf(members) {
+  const counts = Object.fromEntries(Object.keys(OUTCOMES).map((outcome) => [outcome, 0]));
+  for (const one of members) counts[one.outcome]++;
+  return counts;
+}
+const counts = countsOf(cases);

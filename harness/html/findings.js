@@ -20,6 +20,7 @@ function bodyOfFinding({finding, cases: where}) {
   const one = where.find((each) => each.timeline.length > 0) || where[0];
   return el("div", {class: "body"},
     one.timeline.length > 0 && timeline(one, finding),
+    besideUsual(one, false),
     el("p", {class: "why"}, finding.why, " ", finding.source && el("cite", {}, finding.source)),
     lifeOf(finding),
     (finding.reproduce || one.reproduce) && command(finding.reproduce || one.reproduce),
@@ -35,7 +36,7 @@ function findingOf(entry, open) {
   return el("article", {class: `finding ${finding.severity} ${finding.state}`, id: `finding-${finding.id}`},
     el("h3", {}, el("span", {class: `badge ${finding.severity}`}, finding.severity), " ",
       el("span", {class: "check"}, finding.check), " ", finding.title && el("span", {class: "dim"}, finding.title), state),
-    el("p", {class: "message"}, finding.program && el("code", {}, finding.program), finding.program && " ",
+    el("p", {class: "message"}, finding.program && el("code", {}, finding.program), finding.program && ": ",
       finding.message, times > 1 && el("span", {class: "dim"}, ` (${times} times)`)),
     siteList(finding),
     finding.rule && el("p", {}, el("span", {class: "fault"}, bolt(), finding.rule)),

@@ -11,6 +11,7 @@ showTheme();
 showSummary();
 showFilters();
 showFindings();
+showTopics();
 showMatrix();
 showStates();
 showCases();

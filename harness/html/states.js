@@ -9,7 +9,7 @@ const NODES = {
 
 /* from, to, path, label, and where that stands. */
 const EDGES = [
-  ["CLOSE", "LISTEN", "M330 54V102", "listen", 338, 82, "start"],
+  ["CLOSE", "LISTEN", "M330 54V102", "listen", 322, 82, "end"],
   ["CLOSE", "SYN_SENT", "M394 36C470 40 534 90 534 182", "SYN", 462, 84, "end"],
   ["LISTEN", "SYN_RECV", "M266 130C190 140 140 156 128 182", "SYN", 172, 142, "end"],
   ["SYN_SENT", "SYN_RECV", "M470 204H194", "SYN", 290, 198, "middle"],

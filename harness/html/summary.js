@@ -6,27 +6,34 @@ function ofOneCommand() {
 }
 
 function verdict() {
-  const bad = run.counts.failed + run.counts.broken;
+  const bad = BAD.reduce((sum, outcome) => sum + counts[outcome], 0);
   const fresh = findings.filter(({finding}) => finding.state === "new" && finding.severity !== "note").length;
   const parts = [];
+  if (battery) {
+    const applied = counts.pass + counts.finding + counts.tolerated;
+    const parts = [counts.finding > 0 && many(counts.finding, "finding"), counts.tolerated > 0 && `${counts.tolerated} tolerated`,
+      `${counts.pass} of ${many(applied, "case")} pass`];
+    return applied > 0 ? parts.filter(Boolean).join(", ") : "Nothing was tried";
+  }
   if (bad > 0 && !ofOneCommand()) parts.push(`${bad} of ${many(cases.length, "case")} ${bad === 1 ? "does" : "do"} not hold`);
   if (fresh > 0) parts.push(many(fresh, "finding"));
   if (parts.length > 0) return parts.join(", ");
   if (ofOneCommand()) return `${cases[0].programs[0].name} ${cases[0].programs[0].end}`;
-  return cases.length === run.counts.skipped ? "Nothing was tried" : "All held";
+  return cases.length === counts.skipped ? "Nothing was tried" : "All held";
 }
 
 function showSummary() {
   at("#verdict").textContent = verdict();
   document.title = `tcpfault: ${verdict()}`;
-  at("#verdict").className = run.counts.failed > 0 ? "failed" : run.counts.broken > 0 ? "broken"
-    : ofOneCommand() ? "" : "ok";
+  const worst = Object.keys(OUTCOMES).find((outcome) => counts[outcome] > 0 && !(battery && outcome === "not tested"));
+  at("#verdict").className = worst && !(ofOneCommand() && worst === "ok") ? OUTCOMES[worst].kind : "";
   const when = new Date(run.started_ns / 1e6);
   const facts = [
     ["Started", run.started_ns > 0 ? when.toISOString().replace("T", " ").slice(0, 19) + " UTC" : "unknown"],
     ["Took", duration(run.duration_ns)],
     ["Seed", run.seed],
-    ["Cases", String(cases.length)],
+    ["Cases", battery ? [cases.length, ...["not applicable", "not tested"].filter((outcome) => counts[outcome] > 0)
+      .map((outcome) => `${counts[outcome]} ${outcome}`)].join(", ") : String(cases.length)],
     ["Where", run.sandbox],
   ];
   fill(at("#about"), [
@@ -34,10 +41,10 @@ function showSummary() {
     el("dl", {class: "facts"}, facts.filter(([, text]) => text)
       .map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", {}, text)))),
   ]);
-  for (const status of Object.keys(OUTCOMES)) {
-    if (run.counts[status] > 0) {
-      const part = el("i", {class: status});
-      part.style.flexGrow = run.counts[status];
+  for (const [outcome, {kind}] of Object.entries(OUTCOMES)) {
+    if (counts[outcome] > 0) {
+      const part = el("i", {class: kind});
+      part.style.flexGrow = counts[outcome];
       at("#bar").append(part);
     }
   }
@@ -49,10 +56,9 @@ const filter = {text: "", outcomes: new Set(Object.keys(OUTCOMES)), cell: null};
 const watchers = [];
 
 function wanted(one) {
-  if (!filter.outcomes.has(one.status)) return false;
+  if (!filter.outcomes.has(one.outcome)) return false;
   if (filter.text && !filter.text.split(/\s+/).every((word) => one.words.includes(word))) return false;
-  const {cell} = filter;
-  return !cell || one.strikes.some(({fault, calls}) => fault === cell.fault && calls.includes(cell.call));
+  return !filter.cell || filter.cell.holds(one);
 }
 
 function refilter() {
@@ -66,19 +72,19 @@ function chooseCell(cell) {
   const chip = at("#cell");
   chip.hidden = !cell;
   if (cell) {
-    chip.replaceChildren(`${cell.fault} on ${cell.call || "no call"} `, el("span", {"aria-hidden": "true"}, "✕"),
+    chip.replaceChildren(`${cell.name} `, el("span", {"aria-hidden": "true"}, "✕"),
       el("span", {class: "unseen"}, "remove this filter"));
   }
   refilter();
 }
 
 function showFilters() {
-  for (const [status, about] of Object.entries(OUTCOMES)) {
-    const button = el("button", {type: "button", class: `outcome ${status}`, "aria-pressed": "true", title: about},
-      el("b", {}, String(run.counts[status])), ` ${status}`);
+  for (const [outcome, {kind, about}] of Object.entries(OUTCOMES)) {
+    const button = el("button", {type: "button", class: `outcome ${kind}`, "aria-pressed": "true", title: about},
+      el("b", {}, String(counts[outcome])), ` ${outcome}`);
     button.addEventListener("click", () => {
-      if (!filter.outcomes.delete(status)) filter.outcomes.add(status);
-      button.setAttribute("aria-pressed", String(filter.outcomes.has(status)));
+      if (!filter.outcomes.delete(outcome)) filter.outcomes.add(outcome);
+      button.setAttribute("aria-pressed", String(filter.outcomes.has(outcome)));
       refilter();
     });
     at("#outcomes").append(button);

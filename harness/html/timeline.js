@@ -27,14 +27,16 @@ function sidesOf(events) {
 }
 
 /* {direction, text, kind}: kind is "lost", "reset", "open" or "data". */
-function segmentOf(event, side, was, now, other) {
+function segmentOf(event, side, was, now, other, opens) {
   const {call, result, errno} = event;
   const away = side === "left" ? "right" : "left", struck = event.fired ? event.effects : [];
   const to = (text, kind) => ({direction: away, text, kind}), from = (text, kind) => ({direction: side, text, kind});
-  if (struck.includes("reset")) return to("RST", "reset");
+  const dies = event.unfinished && struck.includes("error") && /error=(EPIPE|ECONNRESET)\b/.test(event.rule_text || "");
+  if (struck.includes("reset") || dies) return to("RST", "reset");
   if (call === "connect") {
     if (result === 0) return to("SYN, SYN-ACK, ACK", "open");
     if (errno === "ECONNREFUSED") return to("SYN, RST", "refused");
+    if (errno === "EINPROGRESS" && opens) return to("SYN, SYN-ACK, ACK", "open");
     if (errno === "EINPROGRESS") return to("SYN", struck.includes("drop") ? "lost" : "data");
     return /^E(TIMEDOUT|HOSTUNREACH|NETUNREACH)$/.test(errno || "") ? to("SYN", "lost") : null;
   }
@@ -76,9 +78,19 @@ function gapsOf(events) {
   return gaps;
 }
 
+/* Does this socket get to ESTABLISHED? */
+function opensLater(events, {program, socket}) {
+  return events.some((event) => event.program === program && event.socket === socket && event.state === "ESTABLISHED");
+}
+
+/* A struck call that kills its program never returns to say that it was struck. */
+function begun(event) {
+  return event.unfinished && event.rule > 0 && !event.reason ? {...event, fired: true} : event;
+}
+
 function rowsOf(all, pair, finding) {
-  const events = [...all].sort((one, other) => momentOf(one) - momentOf(other));
-  const side = sidesOf(events), rows = [], states = new Map(), gaps = gapsOf(all);
+  const events = all.map(begun).sort((one, other) => momentOf(one) - momentOf(other));
+  const side = sidesOf(events), rows = [], states = new Map(), gaps = gapsOf(events);
   const seen = new Map(); /* pair -> sides that are under the library */
   for (const event of events) {
     const key = pairOf(event);
@@ -91,7 +103,7 @@ function rowsOf(all, pair, finding) {
     const other = event.call.startsWith("accept") ? seen.size > 0 && [...seen.values()].some((each) => each.has("left"))
       : Boolean(key && seen.get(key).size > 1);
     if (now) states.set(socket, now);
-    const segment = segmentOf(event, here, was, now, other);
+    const segment = segmentOf(event, here, was, now, other, event.call === "connect" && opensLater(events, event));
     const about = Boolean(finding) && event.number === finding.event && event.program === finding.program;
     const row = {event, side: here, segment, times: 1, about, gap: gaps.get(event) || 0,
       state: event.call.startsWith("accept") && event.result >= 0 ? "ESTABLISHED" : now,
@@ -141,17 +153,18 @@ function laneOf(row) {
       kind === "lost" && ", lost")), arrow(row.segment)];
 }
 
-/* "GET /index.html HTTP/1.1..." -> "GET /index.html H…" */
+/* "GET /index.html HTTP/1.1..." -> "GET /index.html H…"; of several flags the first. */
 function short(text) {
+  if (/^[A-Z]\w+(\|\w+)+$/.test(text)) return `${text.split("|")[0]}|…`;
   return text.length > 30 ? `${text.slice(0, 22)}…${text.startsWith('"') ? '"' : ""}` : text;
 }
 
 function callOf(row) {
   const {event} = row, failed = event.errno && !/^(EAGAIN|EINPROGRESS)$/.test(event.errno);
   const came = event.unfinished ? "…" : event.errno || String(event.result);
-  const args = event.args || [];
+  const args = event.args || [], shown = event.call === "socket" ? args.slice(0, 2) : args;
   return [el("span", {class: "call", title: `${event.call}(${args.join(", ")})`}, el("b", {}, event.call),
-    el("span", {class: "args"}, `(${args.map(short).join(", ")})`), " = ", el("span", {class: failed ? "got" : ""}, came)),
+    el("span", {class: "args"}, `(${shown.map(short).join(", ")})`), " = ", el("span", {class: failed ? "got" : ""}, came)),
   event.unfinished && el("span", {class: "dim"}, " had not returned"),
   row.about && el("span", {class: "about-it"}, "the finding"),
   row.times > 1 && el("span", {class: "count"}, `× ${row.times}${row.more ? " and more" : ""}`),
