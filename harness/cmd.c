@@ -56,7 +56,7 @@ size_t tf_cmd_findings(const struct tf_session *session, const struct tf_common 
     struct tf_report_style style = {
         .color = tf_color_on(common->color, 2), .quiet = common->quiet, .verbose = common->verbose};
     for (size_t i = from; i < count; i++)
-        tf_report_finding(stderr, &style, "tcpfault: ", &finding[i]);
+        tf_report_finding(stderr, &style, "tcpfault: ", "", &finding[i]);
     fflush(stderr);
     return count;
 }

@@ -94,6 +94,7 @@ int tf_outputs_open(struct tf_outputs *outputs, const struct tf_common *common, 
                      (to_file ? common->color == TF_COLOR_ALWAYS : tf_color_on(common->color, STDOUT_FILENO)),
             .quiet = common->quiet,
             .verbose = common->verbose,
+            .told = &report->told,
         };
         outputs->progress |= term && !to_file && !common->quiet && isatty(STDOUT_FILENO);
         if (report->report->begin != NULL)
@@ -166,8 +167,10 @@ int tf_outputs_end(struct tf_outputs *outputs, const struct tf_run *run, struct 
 
 void tf_outputs_close(struct tf_outputs *outputs)
 {
-    for (size_t i = 0; i < outputs->count; i++)
+    for (size_t i = 0; i < outputs->count; i++) {
         if (outputs->output[i].out != NULL && outputs->output[i].out != stdout)
             fclose(outputs->output[i].out);
+        tf_told_fini(&outputs->output[i].told);
+    }
     outputs->count = 0;
 }

@@ -12,6 +12,7 @@
 
 #include "options.h"
 #include "result.h"
+#include "told.h"
 
 enum { TF_OUTPUTS = 8 };
 
@@ -21,6 +22,7 @@ struct tf_outputs {
         const char *path; /* NULL: stdout */
         FILE *out;
         struct tf_report_style style;
+        struct tf_told told;
     } output[TF_OUTPUTS];
     size_t count;
     bool progress; /* a line of it may be on the terminal */

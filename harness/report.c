@@ -1,5 +1,6 @@
 /* The table of formats, and what several of them say alike. */
 #include "result.h"
+#include "told.h"
 
 #include <string.h>
 
@@ -56,7 +57,7 @@ static void show_frames(FILE *out, const char *indent, const struct tf_finding *
         fprintf(out, "%s  from  %zu more; --verbose shows them\n", indent, finding->frames_count - limit);
 }
 
-void tf_report_finding(FILE *out, const struct tf_report_style *style, const char *indent,
+void tf_report_finding(FILE *out, const struct tf_report_style *style, const char *indent, const char *where,
                        const struct tf_finding *finding)
 {
     const struct tf_check_info *check = finding->check;
@@ -71,6 +72,12 @@ void tf_report_finding(FILE *out, const struct tf_report_style *style, const cha
     fputc('\n', out);
     if (style->quiet || (finding->state != TF_FINDING_NEW && !style->verbose))
         return;
+    const char *before =
+        style->told != NULL && !style->verbose ? tf_told_before(style->told, finding, where) : NULL;
+    if (before != NULL) {
+        fprintf(out, "%s  as in %s\n", indent, before);
+        return;
+    }
     show_frames(out, indent, finding, style->verbose ? finding->frames_count : FRAMES);
     if (finding->rule[0] != '\0')
         fprintf(out, "%s  after %s\n", indent, finding->rule);

@@ -123,7 +123,7 @@ static void each(FILE *out, const struct tf_report_style *style, const struct tf
         fprintf(out, "    note: %s\n", result->notes[i]);
     for (size_t i = 0; i < result->findings_count; i++)
         if (tf_finding_counts(&result->findings[i]) || bad || style->verbose)
-            tf_report_finding(out, style, "    ", &result->findings[i]);
+            tf_report_finding(out, style, "    ", result->name, &result->findings[i]);
     fflush(out);
 }
 

@@ -23,12 +23,15 @@ static void name_of(FILE *out, const struct tf_result *result)
 }
 
 /* The socket's life is for --verbose. */
-static void finding(FILE *out, const struct tf_report_style *style, const struct tf_finding *finding)
+static void finding(FILE *out, const struct tf_report_style *style, const struct tf_result *result,
+                    const struct tf_finding *finding)
 {
+    char where[256];
+    snprintf(where, sizeof(where), "%s/%s", result->suite, result->name);
     struct tf_finding shown = *finding;
     if (!style->verbose)
         shown.life_count = 0;
-    tf_report_finding(out, style, "    ", &shown);
+    tf_report_finding(out, style, "    ", where, &shown);
 }
 
 void tf_report_verdict(FILE *out, const struct tf_report_style *style, const struct tf_result *result)
@@ -46,7 +49,7 @@ void tf_report_verdict(FILE *out, const struct tf_report_style *style, const str
     fputc('\n', out);
     for (size_t i = 0; i < result->findings_count; i++)
         if (tf_finding_counts(&result->findings[i]) || style->verbose)
-            finding(out, style, &result->findings[i]);
+            finding(out, style, result, &result->findings[i]);
     for (size_t i = 0; i < result->programs_count; i++) {
         const struct tf_program_result_text *program = &result->programs[i];
         char traffic[400];

@@ -163,6 +163,7 @@ json_t *tf_text_json(const char *text);
 
 struct tf_report_style {
     bool color, quiet, verbose;
+    struct tf_told *told; /* what this report has told already; NULL: everything is told whole */
 };
 
 /* One format. Functions may be NULL. Each result comes once, in order; `end` has
@@ -187,8 +188,9 @@ const struct tf_report *tf_report_of_file(const char *path);
 /* "term, tap or json". As snprintf(3). */
 int tf_report_names(char *out, size_t size);
 
-/* What a finding says to people, each line behind `indent`. */
-void tf_report_finding(FILE *out, const struct tf_report_style *style, const char *indent,
+/* What a finding of the case `where` says to people, each line behind `indent`. One
+ * that is told already is named, with the case where it was explained. */
+void tf_report_finding(FILE *out, const struct tf_report_style *style, const char *indent, const char *where,
                        const struct tf_finding *finding);
 
 /* A run as one JSON document, that of run.schema.json. NULL: no memory. */

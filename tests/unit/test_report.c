@@ -1,6 +1,7 @@
 /* Results, and how the reports tell them, also where programs wrote what they
  * should not. */
 #include "sample.h"
+#include "told.h"
 #include "unit.h"
 
 #include <stdlib.h>
@@ -112,12 +113,48 @@ static void a_deep_stack_is_cut_unless_all_is_wanted(void)
         char *text = NULL;
         size_t size;
         FILE *out = open_memstream(&text, &size);
-        tf_report_finding(out, &(struct tf_report_style){.verbose = verbose}, "", &finding);
+        tf_report_finding(out, &(struct tf_report_style){.verbose = verbose}, "", "", &finding);
         fclose(out);
         CU_ASSERT(has(text, "server+0x5\n") && has(text, "server+0x8\n") == verbose);
         CU_ASSERT(has(text, "  from  3 more; --verbose shows them\n") != verbose);
         free(text);
     }
+}
+
+static void a_bug_is_explained_once(void)
+{
+    static const struct tf_check_info check = {.name = "spin", .why = "It burns.", .source = "recv(2)"};
+    struct tf_frame here = {.module = "server", .offset = 1, .function = "", .file = ""};
+    struct tf_frame there = {.module = "server", .offset = 2, .function = "", .file = ""};
+    struct tf_finding finding = {.check = &check,
+                                 .program = "server",
+                                 .message = "it spins",
+                                 .rule = "",
+                                 .excuse = "",
+                                 .reproduce = "",
+                                 .frames = &here,
+                                 .frames_count = 1};
+    struct tf_told told = {0};
+    const struct tf_report_style style = {.told = &told};
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    tf_report_finding(out, &style, "", "one", &finding);
+    tf_report_finding(out, &style, "", "two", &finding);
+    finding.frames = &there;
+    tf_report_finding(out, &style, "", "three", &finding);
+    finding.frames_count = 0;
+    tf_report_finding(out, &style, "", "four", &finding);
+    tf_report_finding(out, &style, "", "five", &finding);
+    fclose(out);
+    CU_ASSERT_STRING_EQUAL(text,
+                           "note spin: server: it spins\n  at    server+0x1\n  why   It burns. [recv(2)]\n"
+                           "note spin: server: it spins\n  as in one\n"
+                           "note spin: server: it spins\n  at    server+0x2\n  why   It burns. [recv(2)]\n"
+                           "note spin: server: it spins\n  why   It burns. [recv(2)]\n"
+                           "note spin: server: it spins\n  why   It burns. [recv(2)]\n");
+    free(text);
+    tf_told_fini(&told);
 }
 
 static void quiet_leaves_only_what_is_wrong(void)
@@ -230,7 +267,7 @@ static void junit_is_valid(void)
 TF_SUITE(report, TF_TEST(no_report_lets_control_characters_through),
          TF_TEST(clean_text_is_bounded_and_escaped), TF_TEST(results_survive_json),
          TF_TEST(the_terminal_report_says_what_and_how_again), TF_TEST(quiet_leaves_only_what_is_wrong),
-         TF_TEST(a_deep_stack_is_cut_unless_all_is_wanted), TF_TEST(color_only_where_wanted),
-         TF_TEST(tap_has_a_plan_and_a_line_a_case), TF_TEST(json_is_one_document_with_a_version),
-         TF_TEST(files_tell_their_format_by_their_names),
+         TF_TEST(a_deep_stack_is_cut_unless_all_is_wanted), TF_TEST(a_bug_is_explained_once),
+         TF_TEST(color_only_where_wanted), TF_TEST(tap_has_a_plan_and_a_line_a_case),
+         TF_TEST(json_is_one_document_with_a_version), TF_TEST(files_tell_their_format_by_their_names),
          TF_TEST(a_case_that_failed_by_a_finding_alone_names_it), TF_TEST(junit_is_valid))
