@@ -194,6 +194,11 @@ static void advance(struct hold *hold, uint64_t now)
     show(hold);
 }
 
+static bool pending(const struct hold *hold, uint64_t cookie)
+{
+    return hold->cookie && !hold->over && (cookie == 0 || hold->cookie == cookie);
+}
+
 static uint64_t step(struct hold *hold, uint64_t now)
 {
     if (!tf_socket_known(hold->fd, hold->cookie)) { /* closed where nobody saw it */
@@ -212,17 +217,27 @@ static uint64_t step(struct hold *hold, uint64_t now)
     return look < hold->range[0].free_ns ? look : hold->range[0].free_ns;
 }
 
-uint64_t tf_hold_step(uint64_t now_ns)
+/* Those of one socket, or of all (0). The sides that are due together are uncovered
+ * before one of them is shown: a connection that is made is one edge, not two. */
+static uint64_t step_those(uint64_t cookie, uint64_t now)
 {
     uint64_t next = UINT64_MAX;
 
+    for (unsigned i = 0; i < high; i++)
+        if (pending(&holds[i], cookie) && holds[i].range[0].free_ns <= now)
+            holds[i].hidden = false;
     for (unsigned i = 0; i < high; i++) {
-        if (holds[i].cookie == 0 || holds[i].over)
+        if (!pending(&holds[i], cookie))
             continue;
-        uint64_t then = step(&holds[i], now_ns);
+        uint64_t then = step(&holds[i], now);
         next = then < next ? then : next;
     }
     return next;
+}
+
+uint64_t tf_hold_step(uint64_t now_ns)
+{
+    return step_those(0, now_ns);
 }
 
 void tf_hold_forget(void)
@@ -303,7 +318,7 @@ static void break_off(struct tf_socket *socket)
     if (!tf_lock_enter(&tf_later_lock, true, &mask))
         return;
     for (unsigned i = 0; i < high; i++)
-        if (holds[i].cookie == cookie && !holds[i].over)
+        if (pending(&holds[i], cookie))
             end(&holds[i]);
     tf_lock_leave(&tf_later_lock, mask);
 }
@@ -320,7 +335,7 @@ static bool catch_up(struct tf_socket *socket, enum tf_side side, uint64_t now)
     struct hold *hold = find(cookie, side);
     bool own = hold && !hold->over;
     if (own)
-        step(hold, now);
+        step_those(cookie, now);
     tf_lock_leave(&tf_later_lock, mask);
     return own;
 }

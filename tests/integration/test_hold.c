@@ -1,5 +1,6 @@
 /* What is late on a descriptor that does not block is not there for anybody. */
 #include "check.h"
+#include "place.h"
 #include "suite.h"
 #include "under.h"
 
@@ -143,6 +144,14 @@ static void both_sides_of_a_late_connect_end_together(void)
                     "c.connect=EINPROGRESS c.busypoll=IN+OUT+ERR+HUP+RDHUP c.getopt=ECONNREFUSED", 1);
 }
 
+/* The kernel would tell of each connection once. */
+static void a_late_connect_is_one_edge(void)
+{
+    struct it_child *child = it_shimmed(IT_PLAIN, "connect:delay=200ms", ARGV(it_program("edges"), "8"));
+    CHECK_TEXT(child->out, "8, 0 again\n");
+    CHECK_INT(it_fired(1), 8);
+}
+
 static void a_number_that_is_used_again_is_not_held(void)
 {
     PROBE_FIRED(EARLY, "pair c.nb s.send:data c.recv:9 c.close l.is:-1 pair s.send:more c.nb c.recv:9",
@@ -188,5 +197,6 @@ IT_SUITE(hold, TEST(what_arrived_is_there_when_its_time_has_come), TEST(nobody_s
          TEST(who_slept_before_is_woken_at_the_end), TEST(latency_is_each_bytes_own_and_in_order),
          TEST(a_reset_is_not_late), TEST(a_connection_is_accepted_later), TEST(a_connection_is_made_later),
          TEST(a_call_at_the_very_end_gets_what_is_due), TEST(both_sides_of_a_late_connect_end_together),
-         TEST(a_number_that_is_used_again_is_not_held), TEST(a_child_sees_the_same_and_its_own_end),
-         TEST(a_rate_is_kept_in_both_directions), TEST(calls_that_a_rate_lets_pass_are_not_paid_for))
+         TEST(a_late_connect_is_one_edge), TEST(a_number_that_is_used_again_is_not_held),
+         TEST(a_child_sees_the_same_and_its_own_end), TEST(a_rate_is_kept_in_both_directions),
+         TEST(calls_that_a_rate_lets_pass_are_not_paid_for))
