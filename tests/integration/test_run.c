@@ -158,26 +158,26 @@ static void repeats_have_seeds_of_their_own(void)
     json_decref(json);
 }
 
-/* What a program may do to whoever runs it. */
+/* What a program may do to whoever runs it. Its processes are known by a mark. */
 static const char nasty[] =
     "timeout: 3s\n"
     "cases:\n"
     "- name: ignores SIGTERM\n"
-    "  client: {run: [bash, -c, \"trap '' TERM; while :; do sleep 0.1; done; : it-run-nasty\"]}\n"
+    "  client: {run: [bash, -c, \"trap '' TERM; while :; do sleep 0.1; done; : %1$s\"]}\n"
     "- name: forks a daemon\n"
-    "  client: {run: [bash, -c, \"(setsid sleep 4711 it-run-nasty & setsid bash -c 'sleep 4711; : "
-    "it-run-nasty' &) ; "
+    "  client: {run: [bash, -c, \"(setsid sleep 4711 %1$s & setsid bash -c 'sleep 4711; : %1$s' &) ; "
     "exit 0\"]}\n"
     "- name: fills its output\n"
-    "  client: {run: [bash, -c, \"yes it-run-nasty | head -c 1000000000; sleep 4711\"]}\n"
+    "  client: {run: [bash, -c, \"yes %1$s | head -c 1000000000; sleep 4711\"]}\n"
     "- name: crashes\n"
     "  client: {run: [bash, -c, 'kill -SEGV $$']}\n";
 
 static void nasty_programs_end_at_their_deadline(void)
 {
     uint64_t begin = it_now_ns();
+    const char *mark = it_text("it-run-nasty-%d", (int)getpid());
     struct it_child *run = it_run(&(struct it_command){
-        .argv = ARGV(it_built("tcpfault"), "run", "-j2", "--format", "json", scenario(nasty)),
+        .argv = ARGV(it_built("tcpfault"), "run", "-j2", "--format", "json", scenario(it_text(nasty, mark))),
         .deadline_s = 30});
     CHECK_SAYING(run->peak_bytes < UINT64_C(400) << 20,
                  it_text("%llu bytes", (unsigned long long)run->peak_bytes));
@@ -189,7 +189,7 @@ static void nasty_programs_end_at_their_deadline(void)
     CHECK_TEXT(field(json, 3, "status"), "failed");
     json_decref(json);
     CHECK(it_now_ns() - begin < UINT64_C(20) * 1000000000);
-    CHECK_INT(it_processes_with("it-run-nasty"), 0);
+    CHECK_INT(it_processes_with(mark), 0);
 }
 
 static void a_killed_run_leaves_results_and_no_process(void)
