@@ -160,6 +160,21 @@ static int address_of(int fd, struct sockaddr_storage *address, socklen_t *lengt
     return (int)KERNEL(SYS_getsockname, fd, address, length);
 }
 
+static unsigned connected_from; /* the port of the client that has connected last */
+
+static long connect_noted(int fd, const void *to, socklen_t length)
+{
+    struct sockaddr_storage own = {0};
+    socklen_t size;
+    long result = connect(fd, to, length);
+    int error = errno;
+
+    address_of(fd, &own, &size);
+    connected_from = ntohs(((struct sockaddr_in *)&own)->sin_port);
+    errno = error;
+    return result;
+}
+
 static long connect_to(int fd, int listener, int port)
 {
     struct sockaddr_storage address;
@@ -168,14 +183,14 @@ static long connect_to(int fd, int listener, int port)
     address_of(listener, &address, &length);
     if (port)
         ((struct sockaddr_in *)&address)->sin_port = htons((uint16_t)port);
-    return connect(fd, (struct sockaddr *)&address, length);
+    return connect_noted(fd, &address, length);
 }
 
 static long connect_mapped(int fd, int port)
 {
     struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
     inet_pton(AF_INET6, "::ffff:127.0.0.1", &address.sin6_addr);
-    return connect(fd, (struct sockaddr *)&address, sizeof address);
+    return connect_noted(fd, &address, sizeof address);
 }
 
 static long bind_loopback(int *fd, int family, int port)
@@ -371,8 +386,8 @@ static void await_state(struct step *step)
         KERNEL(SYS_nanosleep, &moment, NULL);
 }
 
-/* What the kernel's table holds of connections to the listener's port: the client's
- * end and the server's, "FIN_WAIT1/ESTABLISHED"; "-" where there is none. */
+/* What the kernel's table holds of the last connection to the listener's port: the
+ * client's end and the server's, "FIN_WAIT1/ESTABLISHED"; "-" where there is none. */
 static void say_ends(struct step *step)
 {
     static const char *const tables[] = {"/proc/self/net/tcp", "/proc/self/net/tcp6"};
@@ -387,7 +402,8 @@ static void say_ends(struct step *step)
         FILE *table = fopen(tables[i], "re");
         while (table && fgets(line, sizeof line, table))
             if (sscanf(line, " %*d: %*[0-9A-F]:%X %*[0-9A-F]:%X %X", &port[0], &port[1], &state) == 3 &&
-                state != TCP_LISTEN && (port[0] == listens || port[1] == listens))
+                ((port[0] == listens && port[1] == connected_from) ||
+                 (port[0] == connected_from && port[1] == listens)))
                 end[port[0] == listens] = state;
         if (table)
             fclose(table);
