@@ -205,10 +205,14 @@ static void do_arm(struct tf_case_run *run, const struct tf_arming *arming, bool
     tf_segment_gate(segment);
 }
 
+/* What was forked while its parent still ran is told now. */
 static bool is_stopped(struct tf_case_run *run, const void *running)
 {
     (void)run;
-    return tf_running_stopped(running);
+    bool stopped = tf_running_stopped(running);
+    if (!stopped)
+        tf_running_all(running, SIGSTOP);
+    return stopped;
 }
 
 static void do_signal(struct tf_case_run *run, const struct tf_signalling *signalling)

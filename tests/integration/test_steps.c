@@ -57,6 +57,19 @@ static void queues_differ_by_the_address(void)
     CHECK_EXIT(run, 0);
 }
 
+/* A process that is forked meanwhile, too. */
+static void stopping_stops_all_that_is_forked(void)
+{
+    struct it_child *run =
+        RUN(scenario("timeout: 10s\nserver:\n"
+                     "  run: ['sh', '-c', 'i=0; while [ $i -lt 300 ]; do sleep 20 & i=$((i+1)); done &"
+                     " exec $0 -p $1', '{fixtures}/echo-good', '{port}']\n"
+                     "client: \"{fixtures}/half-close-client -p {port} -t 5000\"\n"
+                     "steps: [signal: {server: STOP}, signal: {server: CONT}, start: client]\n"
+                     "expect: {client: {exit: 0}}\n"));
+    CHECK_EXIT(run, 0);
+}
+
 /* ---- on the host ---- */
 
 static void ports_are_held_on_the_host_too(void)
@@ -134,5 +147,6 @@ static void what_lasts_for_a_time_ends_by_itself(void)
 }
 
 IT_SUITE(steps, TEST(what_cannot_be_brought_about_is_3_with_the_reason), TEST(queues_differ_by_the_address),
-         TEST(ports_are_held_on_the_host_too), TEST(what_takes_a_network_of_its_own_is_skipped_on_the_host),
+         TEST(stopping_stops_all_that_is_forked), TEST(ports_are_held_on_the_host_too),
+         TEST(what_takes_a_network_of_its_own_is_skipped_on_the_host),
          TEST(a_full_queue_stays_full_until_it_is_drained), TEST(what_lasts_for_a_time_ends_by_itself))
