@@ -1,11 +1,15 @@
 /* Carries out what was decided. */
 #include "effect.h"
+#include "hangup.h"
 #include "readiness.h"
 
 long tf_go(struct tf_call *call)
 {
-    if (tf_call_info[call->id].class == TF_CLASS_WAIT)
-        return tf_readiness_wait(call);
+    if (tf_call_info[call->id].class == TF_CLASS_WAIT) {
+        long ready = tf_readiness_wait(call);
+        tf_hangup_hide(call, ready);
+        return ready;
+    }
     if (call->id == TF_epoll_ctl && call->socket)
         return tf_readiness_ctl(call);
     return tf_perform(call->id, call->arg);

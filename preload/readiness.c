@@ -156,6 +156,22 @@ void tf_readiness_again(int fd)
     tf_lock_leave(&tf_later_lock, mask);
 }
 
+int tf_readiness_fd(int epfd, uint64_t data)
+{
+    uint64_t mask;
+    int fd = -1;
+
+    if (!tf_lock_enter(&tf_later_lock, true, &mask))
+        return -1;
+    for (int i = 0; fd < 0 && i < SETS * WAYS; i++) {
+        const struct registration *entry = &registrations[i / WAYS][i % WAYS];
+        if (entry->cookie && entry->epfd == epfd && entry->data == data)
+            fd = entry->fd;
+    }
+    tf_lock_leave(&tf_later_lock, mask);
+    return fd;
+}
+
 /* ---- epoll_ctl ---- */
 
 static void keep(int epfd, int fd, uint64_t cookie, const struct epoll_event *event)

@@ -30,6 +30,9 @@ void tf_readiness_again(int fd);
 /* poll, select and their kin on sockets, some of which may be held. */
 long tf_readiness_wait(struct tf_call *call);
 
+/* Which socket that datum of an epoll instance stands for; -1: none that is known. */
+int tf_readiness_fd(int epfd, uint64_t data);
+
 /* epoll_ctl on a socket that may be held. */
 long tf_readiness_ctl(struct tf_call *call);
 

@@ -136,6 +136,11 @@ static bool holds_sockets(const struct tf_rule *rule)
            rule->calls & held;
 }
 
+bool tf_segment_rations(const struct tf_rule *rule)
+{
+    return has(rule, 1u << TF_EFFECT_short | 1u << TF_EFFECT_rate) && rule->calls & of_class(TF_CLASS_IN);
+}
+
 uint64_t tf_segment_keeps(const struct tf_rule *rule)
 {
     const uint64_t moving = of_class(TF_CLASS_IN) | of_class(TF_CLASS_OUT);
@@ -180,11 +185,14 @@ static uint64_t keep(const struct tf_segment *segment)
     /* The waits that a hold is kept from; an epoll instance is told by other means
      * (readiness.h). */
     const uint64_t waits = TF_BIT(TF_poll) | TF_BIT(TF_ppoll) | TF_BIT(TF_select) | TF_BIT(TF_pselect);
+    /* And those that tell of a hang-up (hangup.h). */
+    const uint64_t hangups = of_class(TF_CLASS_WAIT) & ~(TF_BIT(TF_select) | TF_BIT(TF_pselect));
     const struct tf_plan *plan = &segment->plan;
     uint64_t calls = tf_segment_always(segment);
 
     for (uint32_t i = 0; i < plan->rules; i++)
-        calls |= tf_segment_keeps(&plan->rule[i]) | (holds_sockets(&plan->rule[i]) ? waits : 0);
+        calls |= tf_segment_keeps(&plan->rule[i]) | (holds_sockets(&plan->rule[i]) ? waits : 0) |
+                 (tf_segment_rations(&plan->rule[i]) ? hangups : 0);
     return calls;
 }
 

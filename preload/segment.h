@@ -21,6 +21,7 @@
 #include "plan.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define TF_SEGMENT_MAGIC UINT64_C(0x314c554146504354) /* "TCPFAUL1" */
@@ -266,6 +267,9 @@ uint64_t tf_segment_always(const struct tf_segment *segment);
 /* The calls that must be seen on every socket that the rule could strike, so that
  * what it has done, and what it counts, holds in them. */
 uint64_t tf_segment_keeps(const struct tf_rule *rule);
+
+/* Does it give in parts what has come in? */
+bool tf_segment_rations(const struct tf_rule *rule);
 
 /* Recomputes gate[] and quick[] from the armed rules and the flags. Processes
  * of the run see it at their next call. */
