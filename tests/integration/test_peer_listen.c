@@ -247,7 +247,8 @@ static void a_lost_syn_is_sent_again(void)
     CHECK_INT(info(begins_to_connect()).tcpi_state, SYN_SENT);
 }
 
-/* What answers the first SYN, a RST, is dropped by its TTL. */
+/* The peer's first SYNs are refused: nobody connects yet. What answers the test's SYN, a
+ * RST, is dropped by its TTL. */
 static void two_syns_make_one_connection(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
@@ -261,12 +262,13 @@ static void two_syns_make_one_connection(void)
     int own = ntohs(address.sin_port);
     it_port_free(port = it_port());
     address.sin_port = htons((uint16_t)port);
+    struct it_child *child = PEER("listen", it_text("%d", port), "--reply", "answer", "--simultaneous-open",
+                                  it_text("%d", own));
+    poll(NULL, 0, 200);
     CHECK_INT(setsockopt(fd, IPPROTO_IP, IP_MINTTL, &ttl, sizeof ttl), 0);
     CHECK(connect(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno == EINPROGRESS);
     ttl = 0;
     CHECK_INT(setsockopt(fd, IPPROTO_IP, IP_MINTTL, &ttl, sizeof ttl), 0);
-    struct it_child *child =
-        PEER("listen", it_text("%d", port), "--reply", "answer", "--simultaneous-open", it_text("%d", own));
     CHECK(becomes(fd, ESTABLISHED));
     says(fd, "x");
     CHECK_TEXT(hears(fd, 99), "answer|EOF");
