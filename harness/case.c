@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -249,7 +250,9 @@ static void report_program(struct tf_case_run *run, const struct tf_running *run
                  seen->proven ? "would never have ended" : "still ran at the deadline");
     else if (seen->started)
         tf_program_describe(end, how, sizeof(how));
-    if (!seen->hung && seen->stopping)
+    bool own_signal =
+        end->end == TF_END_SIGNALED && end->status != running->actor->stop && end->status != SIGKILL;
+    if (!seen->hung && seen->stopping && !own_signal)
         snprintf(how + strlen(how), sizeof(how) - strlen(how), " (stopped)");
     text->name = strdup(running->actor->name);
     text->command =

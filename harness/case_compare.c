@@ -3,7 +3,6 @@
 #include "case_run.h"
 
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -106,10 +105,8 @@ void tf_case_usually(struct tf_case_run *run, size_t at, bool first, const char 
 {
     struct tf_program_result_text *program = &run->result->programs[at];
     const struct tf_seen *seen = &run->running[at].seen;
-    bool killed =
-        seen->end.end == TF_END_SIGNALED && seen->end.status != SIGTERM && seen->end.status != SIGKILL;
-    bool stopped =
-        (seen->stopping || seen->alive) && !seen->hung && !killed && strstr(end, "(stopped)") != NULL;
+    bool stopped = strstr(end, "(stopped)") != NULL && !seen->hung &&
+                   (strstr(program->end, "(stopped)") != NULL || (seen->alive && !seen->stopping));
     tf_result_usual(program, first, stopped ? program->end : end, tcp);
 }
 
