@@ -87,7 +87,7 @@ test: ## the same, then everything but sanitizers, fuzzing and the benchmark
 	@$(MAKE) --no-print-directory $(PARALLEL) all test-programs
 	@BUILD=$(BUILD) JOBS=$(JOBS) tests/stages.sh unit integration scenarios judging fidelity lint
 
-ci: ## what make test leaves out: sanitizers, clang, fuzzing, soak, benchmark, another user
+ci: ## what make test leaves out: sanitizers, clang, fuzzing, soak, benchmark, a browser, another user
 	@tests/setup.sh --install test
 	@$(MAKE) --no-print-directory $(PARALLEL) all test-programs
 	@BUILD=$(BUILD) JOBS=$(JOBS) FUZZ_SECONDS=$(FUZZ_SECONDS) SOAK_SECONDS=$(SOAK_SECONDS) \

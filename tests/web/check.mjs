@@ -17,14 +17,23 @@ function check(holds, claim, ...seen) {
   if (!holds) for (const line of seen) console.log(`  # ${line}`);
 }
 
-/* ---- SARIF ---- */
+/* ---- schemas ---- */
+
+function validated(validator, schema, file) {
+  return spawnSync("/usr/bin/python3", ["-c", "import json, sys, jsonschema\n" +
+    "getattr(jsonschema, sys.argv[1])(json.load(open(sys.argv[2]))).validate(json.load(open(sys.argv[3])))",
+  validator, schema, file], {encoding: "utf8"});
+}
 
 const schema = `${schemas}/${readdirSync(schemas).find((name) => name.startsWith("sarif-2.1.0"))}`;
-for (const name of ["demo", "shown", "large", "hostile"]) {
-  const done = spawnSync("/usr/bin/python3", ["-c", "import json, sys, jsonschema\n" +
-    "jsonschema.Draft4Validator(json.load(open(sys.argv[1]))).validate(json.load(open(sys.argv[2])))",
-  schema, `${web}/${name}.sarif`], {encoding: "utf8"});
+for (const name of ["demo", "shown", "large", "hostile", "battery", "hostile-battery"]) {
+  const done = validated("Draft4Validator", schema, `${web}/${name}.sarif`);
   check(done.status === 0, `SARIF of the run "${name}" is valid by the schema of 2.1.0`, done.stderr.slice(-400));
+}
+
+for (const name of ["demo/run", "battery/run", "shown", "large", "battery"]) {
+  const done = validated("Draft7Validator", "harness/run.schema.json", `${web}/${name}.json`);
+  check(done.status === 0, `JSON of the run "${name}" is valid by the published schema`, done.stderr.slice(-400));
 }
 
 /* ---- the page ---- */
@@ -71,7 +80,7 @@ async function opens() {
 
 async function filters() {
   const {page, wrong, close} = await open("large");
-  const all = await page.evaluate(() => run.counts);
+  const all = await page.evaluate(() => counts);
   for (const status of ["failed", "broken", "skipped"]) await page.click(`.outcome.${status}`);
   check(await visible(page, ".case") === all.ok, "outcomes filter the cases", JSON.stringify(all));
   check(await visible(page, ".finding.error") === 0, "and the findings with them");
@@ -93,6 +102,40 @@ async function filters() {
   check(await visible(page, ".case") + await visible(page, ".finding") === 0 && await visible(page, "#cases .list > p") === 1,
     "that there is none is said");
   check(wrong.length === 0, "filtering makes no errors", ...wrong);
+  await close();
+}
+
+/* A run of tcpfault check: verdicts in the place of outcomes. */
+async function verdicts() {
+  const {page, wrong, close} = await open("battery");
+  const total = await page.locator(".case").count();
+  const told = await page.evaluate(() => Object.fromEntries(Object.keys(OUTCOMES).map((verdict) =>
+    [verdict, run.cases.filter((one) => one.verdict === verdict).length])));
+  check(Object.keys(told).length === 5 && Object.values(told).every((count) => count > 0), "every verdict is there",
+    JSON.stringify(told));
+  for (const [verdict, count] of Object.entries(told)) {
+    const badges = await page.locator(".case .badge").allTextContents();
+    check(badges.filter((text) => text === verdict).length === count, `its cases are shown as "${verdict}"`);
+    const chip = page.locator(".outcome", {hasText: verdict});
+    check((await chip.textContent()) === `${count} ${verdict}`, "with their number at the filter", await chip.textContent());
+    await chip.click();
+    check(await visible(page, ".case") === total - count, "which takes them away", String(await visible(page, ".case")));
+    await chip.click();
+  }
+  check((await page.textContent("#verdict")).startsWith(`${told.finding} findings, 1 tolerated, ${told.pass} of `),
+    "the head of the page counts verdicts", await page.textContent("#verdict"));
+  check(await visible(page, "#topics .cell") > 5, "topics are counted by verdict");
+  const cell = page.locator("#topics .cell.tolerated");
+  await cell.click();
+  check(await visible(page, ".case") === 1 && (await page.textContent(".case:visible")).includes("exited with status 1"),
+    "a number there shows its cases, which say why");
+  await cell.click();
+  await page.fill("#text", "not applicable setsockopt");
+  const named = await visible(page, ".case");
+  check(named > 0 && named <= told["not applicable"], "verdicts are words of the text filter", String(named));
+  await page.fill("#text", "");
+  check(await visible(page, ".finding tr .got") > 0, "what is not as without faults stands out");
+  check(wrong.length === 0, "and nothing of it makes errors", ...wrong);
   await close();
 }
 
@@ -147,12 +190,15 @@ async function phone() {
   const wide = await page.evaluate(() => document.scrollingElement.scrollWidth - innerWidth);
   check(wide <= 0, "a phone need not scroll sideways", `${wide} px too wide`);
   check(wrong.length === 0, "a phone shows no errors", ...wrong);
-  await page.screenshot({path: `${web}/phone.png`});
   await close();
 }
 
 async function hostile() {
-  const {page, wrong, close} = await open("hostile");
+  for (const name of ["hostile", "hostile-battery"]) await spoiled(name);
+}
+
+async function spoiled(name) {
+  const {page, wrong, close} = await open(name);
   await page.evaluate(() => document.querySelectorAll("details").forEach((node) => { node.open = true; }));
   await page.waitForTimeout(200);
   const found = await page.evaluate(() => [window.pwned, document.querySelectorAll("script").length,
@@ -164,45 +210,49 @@ async function hostile() {
 }
 
 async function accessible() {
-  for (const [name, options] of [["light", {colorScheme: "light"}], ["dark", {colorScheme: "dark"}],
-    ["phone", {viewport: {width: 360, height: 740}}]]) {
-    const {page, close} = await open("shown", options);
+  for (const [name, options] of [["shown", {colorScheme: "light"}], ["shown", {colorScheme: "dark"}],
+    ["shown", {viewport: {width: 360, height: 740}}], ["battery", {colorScheme: "light"}], ["battery", {colorScheme: "dark"}]]) {
+    const {page, close} = await open(name, options);
     await page.evaluate(() => document.querySelectorAll("details").forEach((node, index) => {
       if (index < 12) node.open = true;
     }));
     await page.waitForTimeout(100);
     await page.addScriptTag({path: axe});
     const {violations, passes} = await page.evaluate(() => axe.run());
-    check(passes.length > 20, `${name}: axe has looked`, String(passes.length));
-    check(violations.length === 0, `${name}: axe finds no violation`,
+    check(passes.length > 20, `${name}, ${JSON.stringify(options)}: axe has looked`, String(passes.length));
+    check(violations.length === 0, "and finds no violation",
       ...violations.map((each) => `${each.impact} ${each.id}: ${each.nodes.length}: ${each.nodes[0].html.slice(0, 120)} ` +
         `${each.nodes[0].failureSummary.replaceAll("\n", " ").slice(0, 300)}`));
     await close();
   }
 }
 
-/* For the documents: the run as it is, with nothing added. */
+/* For the documents: the runs as they are, with nothing added. */
 async function printed() {
-  const light = await open("demo", {colorScheme: "light", viewport: {width: 1180, height: 1050}});
-  await light.page.evaluate(() => {
-    const found = document.querySelector(".finding.error");
-    if (found) found.querySelector("details").open = true;
-    else document.querySelector(".case").open = true;
-  });
-  await light.page.locator(".timeline:visible").first().waitFor();
-  await light.page.evaluate(() => {
-    if (!document.querySelector(".finding.error")) document.querySelector(".case").scrollIntoView();
-  });
-  await light.page.waitForTimeout(200);
-  await light.page.screenshot({path: `${web}/report.png`});
-  await light.close();
-  const dark = await open("demo", {colorScheme: "dark", viewport: {width: 1180, height: 1330}});
-  await dark.page.evaluate(() => scrollTo(0, document.querySelector(".pair").getBoundingClientRect().top - 50));
-  await dark.page.screenshot({path: `${web}/report-dark.png`});
-  await dark.close();
+  const scene = async (name, file, colorScheme, width, from, to) => {
+    const {page, close} = await open(name, {colorScheme, viewport: {width, height: 1000}});
+    await page.evaluate(() => {
+      const card = [...document.querySelectorAll(".finding")].find((each) => each.querySelectorAll(".site li").length > 1);
+      for (const other of document.querySelectorAll(".finding")) other.querySelector("details").open = other === card;
+      if (card) card.id = "shown-here";
+      document.querySelector(".tools").style.position = "static";
+    });
+    await page.waitForTimeout(200);
+    const [top, bottom] = await page.evaluate(([above, below]) => {
+      const end = document.querySelector(below).getBoundingClientRect().bottom;
+      return [above ? document.querySelector(above).getBoundingClientRect().top : 0, end];
+    }, [from, to]);
+    const y = Math.max(0, top - 10);
+    await page.screenshot({path: `${web}/${file}.png`, fullPage: true,
+      clip: {x: 0, y, width, height: Math.round(bottom - y + 20)}});
+    await close();
+  };
+  await scene("demo", "report", "light", 1120, null, "#shown-here");
+  await scene("demo", "report-dark", "dark", 1120, ".pair", ".pair");
+  await scene("demo", "report-phone", "light", 390, "#shown-here", "#shown-here");
 }
 
-for (const part of [opens, filters, keyboard, pictures, themes, phone, hostile, accessible, printed]) {
+for (const part of [opens, filters, verdicts, keyboard, pictures, themes, phone, hostile, accessible, printed]) {
   try {
     await part();
   } catch (error) {
