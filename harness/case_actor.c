@@ -258,4 +258,5 @@ void tf_running_fini(struct tf_running *running)
     free(running->seen.watches);
     free(running->command);
     free(running->observed);
+    free(running->nofile);
 }

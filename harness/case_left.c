@@ -36,7 +36,7 @@ static bool is_its(const struct tf_running *running, pid_t pid)
     return true;
 }
 
-static size_t each_process(const struct tf_running *running, void (*visit)(pid_t pid, void *data), void *data)
+size_t tf_running_each(const struct tf_running *running, void (*visit)(pid_t pid, void *data), void *data)
 {
     DIR *proc = opendir("/proc");
     size_t count = 0;
@@ -61,7 +61,7 @@ static void send_signal(pid_t pid, void *signal)
 
 size_t tf_running_all(const struct tf_running *running, int signal)
 {
-    return each_process(running, send_signal, &signal);
+    return tf_running_each(running, send_signal, &signal);
 }
 
 static void and_stopped(pid_t pid, void *stopped)
@@ -72,7 +72,7 @@ static void and_stopped(pid_t pid, void *stopped)
 bool tf_running_stopped(const struct tf_running *running)
 {
     bool stopped = true;
-    each_process(running, and_stopped, &stopped);
+    tf_running_each(running, and_stopped, &stopped);
     return stopped;
 }
 

@@ -50,6 +50,11 @@ struct tf_running { /* a program of the case */
     bool never_ready;             /* it was to be, until the end */
     bool patient;                 /* at the deadline it was in a wait with a time limit of its own */
     struct tf_observed *observed; /* case_observe.c */
+    struct tf_nofile {            /* case_nofile.c: what its processes had before */
+        pid_t pid;
+        uint64_t soft;
+    } * nofile;
+    size_t nofiles;
 };
 
 struct tf_case_port {
@@ -165,12 +170,20 @@ bool tf_running_daemon(const struct tf_running *running);
 bool tf_running_serves(const struct tf_running *running);
 /* How many processes it has, or has left behind; with a signal, each is sent it. */
 size_t tf_running_all(const struct tf_running *running, int signal);
+/* The same, for something else to be done to each; as the harness numbers them. */
+size_t tf_running_each(const struct tf_running *running, void (*visit)(pid_t pid, void *data), void *data);
 /* Has SIGSTOP taken effect, on each thread of each of them? */
 bool tf_running_stopped(const struct tf_running *running);
 
 /* The process of the segment's row `row`, as the host numbers it; 0: it is gone; -1:
  * there is no such row. Under the shim only. */
 pid_t tf_running_process(struct tf_running *running, size_t row);
+
+/* ---- case_nofile.c ---- */
+
+/* Lowers RLIMIT_NOFILE of its processes to the first descriptor that each does not
+ * have, or gives them back what they had. Where that fails the case is over. */
+void tf_running_nofile(struct tf_running *running, bool limited);
 
 /* ---- case_hang.c ---- */
 

@@ -264,6 +264,10 @@ static void do_step(struct tf_case_run *run, const struct tf_step *step)
         tf_running_forget(find(run, step->restart[i]));
         tf_running_start(find(run, step->restart[i]));
     }
+    for (uint32_t i = 0; i < step->limit_nofile_count && !run->over; i++)
+        tf_running_nofile(find(run, step->limit_nofile[i]), true);
+    for (uint32_t i = 0; i < step->restore_nofile_count && !run->over; i++)
+        tf_running_nofile(find(run, step->restore_nofile[i]), false);
     for (uint32_t i = 0; i < step->arm_count; i++)
         do_arm(run, &step->arm[i], true);
     for (uint32_t i = 0; i < step->disarm_count; i++)

@@ -202,8 +202,8 @@ struct tf_fill {
 };
 
 struct tf_step { /* exactly one of these is given */
-    char **start, **stop, **restart;
-    uint32_t start_count, stop_count, restart_count;
+    char **start, **stop, **restart, **limit_nofile, **restore_nofile;
+    uint32_t start_count, stop_count, restart_count, limit_nofile_count, restore_nofile_count;
     struct tf_wait *wait;
     struct tf_signalling *signal;
     uint32_t signal_count;

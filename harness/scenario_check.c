@@ -224,6 +224,23 @@ static bool without_cookies(const struct tf_case *one)
     return false;
 }
 
+/* Whether a step before has limited this program. */
+static int check_limited(const struct check *check, const struct tf_step *step)
+{
+    for (uint32_t i = 0; i < step->restore_nofile_count; i++) {
+        bool limited = false;
+        for (uint32_t j = 0; j < check->step; j++) {
+            const struct tf_step *before = &check->one->steps[j];
+            for (uint32_t k = 0; k < before->limit_nofile_count; k++)
+                limited |= strcmp(before->limit_nofile[k], step->restore_nofile[i]) == 0;
+        }
+        if (!limited)
+            return REFUSE(check, step, "restore_nofile: no step before it limits \"%s\"",
+                          step->restore_nofile[i]);
+    }
+    return 0;
+}
+
 static int check_held(const struct check *check, const struct tf_step *step)
 {
     if (step->vacate != NULL && !was_held(check, step->vacate, true))
@@ -250,7 +267,8 @@ static int check_step(struct check *check, const struct tf_step *step)
             return -1;
     if (check_start(check, step) != 0 || check_running(check, step, step->stop, step->stop_count) != 0 ||
         check_running(check, step, step->restart, step->restart_count) != 0 ||
-        check_arming(check, step->arm, step->arm_count) != 0 ||
+        check_running(check, step, step->limit_nofile, step->limit_nofile_count) != 0 ||
+        check_limited(check, step) != 0 || check_arming(check, step->arm, step->arm_count) != 0 ||
         check_arming(check, step->disarm, step->disarm_count) != 0 ||
         check_state(check, step->expect_state, false) != 0 || check_held(check, step) != 0)
         return -1;

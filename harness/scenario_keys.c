@@ -129,6 +129,8 @@ static const struct tf_key step_keys[] = {
     {"restart", tf_write_names, NULL, false},
     {"arm", tf_write_list, &tf_arming_shape, false},
     {"disarm", tf_write_list, &tf_arming_shape, false},
+    {"limit_nofile", tf_write_names, NULL, false},
+    {"restore_nofile", tf_write_names, NULL, false},
     {"expect_state", tf_write_map, &tf_state_shape, false},
     {"occupy", tf_write_map, &tf_occupy_shape, false},
     {"vacate", tf_write_port, NULL, false},

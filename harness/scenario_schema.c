@@ -201,6 +201,8 @@ static const cyaml_schema_field_t step_fields[] = {
     LIST("start", tf_step, start, &string),
     LIST("stop", tf_step, stop, &string),
     LIST("restart", tf_step, restart, &string),
+    LIST("limit_nofile", tf_step, limit_nofile, &string),
+    LIST("restore_nofile", tf_step, restore_nofile, &string),
     ONE("wait", tf_step, wait, wait_fields),
     LIST("signal", tf_step, signal, &signalling),
     LIST("arm", tf_step, arm, &arming),

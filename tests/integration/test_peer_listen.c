@@ -262,8 +262,8 @@ static void two_syns_make_one_connection(void)
     int own = ntohs(address.sin_port);
     it_port_free(port = it_port());
     address.sin_port = htons((uint16_t)port);
-    struct it_child *child = PEER("listen", it_text("%d", port), "--reply", "answer", "--simultaneous-open",
-                                  it_text("%d", own));
+    struct it_child *child =
+        PEER("listen", it_text("%d", port), "--reply", "answer", "--simultaneous-open", it_text("%d", own));
     poll(NULL, 0, 200);
     CHECK_INT(setsockopt(fd, IPPROTO_IP, IP_MINTTL, &ttl, sizeof ttl), 0);
     CHECK(connect(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno == EINPROGRESS);

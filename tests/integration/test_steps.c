@@ -146,7 +146,35 @@ static void what_lasts_for_a_time_ends_by_itself(void)
     CHECK_EXIT(run, 0);
 }
 
-IT_SUITE(steps, TEST(what_cannot_be_brought_about_is_3_with_the_reason), TEST(queues_differ_by_the_address),
+/* ---- descriptors ---- */
+
+/* `server` is asked for a descriptor that it may not have, and then may. */
+static const char *short_of_descriptors(const char *server, const char *last)
+{
+    return it_text("timeout: 8s\nserver: \"%s\"\n"
+                   "client: {run: \"{build}/tcpfault peer connect {port} --half-close\", shim: false}\n"
+                   "steps:\n- limit_nofile: server\n- start: client\n"
+                   "- wait: {event: {program: server, call: '%%accept', error: EMFILE}, within: 4s}\n"
+                   "- restore_nofile: server\n- %s\n",
+                   server, last);
+}
+
+static void the_kernel_itself_gives_emfile_until_the_limit_is_restored(void)
+{
+    const char *served = "wait: {exit: client}";
+    CHECK_EXIT(RUN(scenario(short_of_descriptors("{fixtures}/echo-good-poll -p {port}", served))), 0);
+    CHECK_EXIT(RUN(scenario(short_of_descriptors("{fixtures}/echo-good-prefork -p {port}", served))), 0);
+}
+
+static void who_has_become_another_user_is_limited_too(void)
+{
+    CHECK_EXIT(
+        RUN(scenario(short_of_descriptors("memcached -u nobody -l 127.0.0.1 -p {port}", "stop: client"))), 0);
+}
+
+IT_SUITE(steps, TEST(the_kernel_itself_gives_emfile_until_the_limit_is_restored),
+         TEST(who_has_become_another_user_is_limited_too),
+         TEST(what_cannot_be_brought_about_is_3_with_the_reason), TEST(queues_differ_by_the_address),
          TEST(stopping_stops_all_that_is_forked), TEST(ports_are_held_on_the_host_too),
          TEST(what_takes_a_network_of_its_own_is_skipped_on_the_host),
          TEST(a_full_queue_stays_full_until_it_is_drained), TEST(what_lasts_for_a_time_ends_by_itself))

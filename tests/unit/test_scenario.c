@@ -237,6 +237,21 @@ static void steps_that_hold_ports_are_taken_in_all_their_forms(void)
     tf_scenario_free(s);
 }
 
+static void limits_of_descriptors_are_for_one_program_or_several(void)
+{
+    struct tf_scenario *s = parse("programs: {server: x, other-server: y}\n"
+                                  "steps:\n"
+                                  "- limit_nofile: [server, other-server]\n"
+                                  "- restore_nofile: server\n");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    const struct tf_step *steps = s->cases[0].steps;
+    CU_ASSERT_EQUAL_FATAL(steps[0].limit_nofile_count, 2);
+    CU_ASSERT_EQUAL_FATAL(steps[1].restore_nofile_count, 1);
+    TF_SAME(steps[0].limit_nofile[1], "other-server");
+    TF_SAME(steps[1].restore_nofile[0], "server");
+    tf_scenario_free(s);
+}
+
 static void braces_and_slashes_are_literal_where_said(void)
 {
     struct tf_scenario *s;
@@ -367,6 +382,7 @@ TF_SUITE(scenario, TF_TEST(a_battery_says_what_may_become_of_its_target),
          TF_TEST(a_case_replaces_what_it_gives), TF_TEST(patterns_hold_numbers_not_names),
          TF_TEST(steps_are_taken_in_all_their_forms),
          TF_TEST(steps_that_hold_ports_are_taken_in_all_their_forms),
+         TF_TEST(limits_of_descriptors_are_for_one_program_or_several),
          TF_TEST(braces_and_slashes_are_literal_where_said), TF_TEST(what_reports_quote_is_bounded),
          TF_TEST(substitutions_are_replaced), TF_TEST(expressions_that_would_grow_too_large_are_refused),
          TF_TEST(ranges_are_read_and_written))
