@@ -2,6 +2,7 @@
  * output was captured. proven-hang is found while it runs: hang.c. */
 #include "check.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const struct tf_event *first_fault(const struct tf_evidence *evidence)
@@ -12,12 +13,22 @@ static const struct tf_event *first_fault(const struct tf_evidence *evidence)
     return NULL;
 }
 
+/* The same, or the first time that the kernel itself had no descriptor for it. */
+static const struct tf_event *first_trouble(const struct tf_evidence *evidence)
+{
+    const struct tf_event *event = first_fault(evidence), *end = evidence->event + evidence->events;
+    for (const struct tf_event *at = evidence->event; event == NULL && at < end; at++)
+        if (at->error == EMFILE || at->error == ENFILE)
+            event = at;
+    return event;
+}
+
 void tf_check_log_flood(const struct tf_evidence *evidence)
 {
     const struct tf_judge_end *end = evidence->end;
     double seconds = (double)(evidence->end_ns - end->result->started_ns) / 1e9;
     double rate = (double)end->err_bytes / (seconds > 1 ? seconds : 1);
-    const struct tf_event *fault = first_fault(evidence);
+    const struct tf_event *fault = first_trouble(evidence);
     if (end->captured && fault && rate > 1e6)
         tf_found(evidence, TF_CHECK_log_flood, fault, tf_life_of(evidence, fault),
                  "%.1f MB of messages in %.1f s", (double)end->err_bytes / 1e6, seconds);
