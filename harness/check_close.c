@@ -41,6 +41,22 @@ void tf_check_double_close(const struct tf_evidence *evidence)
     }
 }
 
+/* Does this place close again what has been closed with success? Then it knows nothing
+ * of the failure, and does not retry. */
+static bool closes_anyway(const struct tf_evidence *evidence, const struct tf_event *at)
+{
+    const struct tf_event *end = evidence->event + evidence->events;
+    for (const struct tf_event *event = evidence->event; event < end; event++) {
+        if (event->call != TF_close || event->error != EBADF || event->caller != at->caller ||
+            event->module != at->module || event->pid != at->pid)
+            continue;
+        const struct tf_event *first = closed_before(evidence, event);
+        if (first && first->error == 0)
+            return true;
+    }
+    return false;
+}
+
 void tf_check_close_retry(const struct tf_evidence *evidence)
 {
     const struct tf_event *end = evidence->event + evidence->events;
@@ -54,7 +70,7 @@ void tf_check_close_retry(const struct tf_evidence *evidence)
                         next->result == event->fd;
             bool again = next->call == TF_close && next->fd == event->fd &&
                          next->time_ns < tf_event_end_ns(event) + UINT64_C(1000000000);
-            if (again)
+            if (again && !closes_anyway(evidence, next))
                 tf_found(evidence, TF_CHECK_close_retry, next, tf_life_of(evidence, event),
                          "close(%d) gave %s and was called again, which %s", event->fd,
                          tf_error_name(event->error),

@@ -1,7 +1,7 @@
 /* Servers: listener-lost, listener-deaf, not-listening.
  *
  * False alarms: a program that was asked to end closes its listener; one that serves
- * a single client has accepted it. */
+ * a single client has accepted it; one that makes itself a new one goes on serving. */
 #include "check.h"
 
 #include <errno.h>
@@ -45,6 +45,15 @@ static const struct tf_event *last_failure(const struct tf_evidence *evidence, c
     return NULL;
 }
 
+/* Does it listen on the same port again, on a new socket? */
+static bool reopened(const struct tf_evidence *evidence, const struct tf_life *life)
+{
+    for (const struct tf_life *later = evidence->life; later < evidence->life + evidence->life_count; later++)
+        if (later != life && later->listening_ns > life->released_ns && later->local.port == life->local.port)
+            return true;
+    return false;
+}
+
 void tf_check_listener_lost(const struct tf_evidence *evidence)
 {
     const struct tf_program_result *result = evidence->end->result;
@@ -53,8 +62,8 @@ void tf_check_listener_lost(const struct tf_evidence *evidence)
         if (!failed || tf_asked_to_end(evidence, failed->time_ns))
             continue;
         uint64_t soon = tf_event_end_ns(failed) + UINT64_C(2000000000);
-        bool closed =
-            life->released_ns && life->released_ns < evidence->asked_ns && life->released_ns <= soon;
+        bool closed = life->released_ns && life->released_ns < evidence->asked_ns &&
+                      life->released_ns <= soon && !reopened(evidence, life);
         bool ended = !evidence->end->stopped && result->end != TF_END_RUNNING && evidence->end_ns <= soon &&
                      failed->pid == evidence->end->pid;
         if (closed || ended)
