@@ -76,8 +76,9 @@ int tf_syn_fill(struct tf_case_run *run, struct tf_held *held, struct tf_error *
             return tf_error_set(error, "the queue of connections to accept is full before");
         if (forget_dropped(run, held) == 0)
             continue;
-        held->full = true;
-        return tf_fill_check(run, held, error);
+        /* Not before: the one that is tried is none of those to keep. */
+        held->full = tf_fill_check(run, held, error) == 0;
+        return held->full ? 0 : -1;
     }
 }
 
