@@ -26,6 +26,14 @@ void tf_owe_an_edge(const struct tf_call *call)
     tf_sys(SYS_setsockopt, call->fd, level, name, &value, sizeof value);
 }
 
+/* Of a call that moved too little. A read that finds nothing is not the one meant. */
+static uint8_t reason_of(const struct tf_call *call, long result)
+{
+    if (result == -EAGAIN && tf_call_info[call->id].class == TF_CLASS_IN)
+        return TF_REASON_nothing_arrived;
+    return result < 0 ? TF_REASON_call_failed : TF_REASON_too_few_bytes;
+}
+
 /* Moves at most `most` of `length` bytes. */
 static long clamped(struct tf_call *call, uint64_t most, uint64_t length)
 {
@@ -49,7 +57,7 @@ static long corrupt_out(struct tf_call *call, uint64_t most)
         tf_owe_an_edge(call);
     call->fired = tf_io_moved(call, result) > at;
     if (!call->fired)
-        call->reason = result < 0 ? TF_REASON_call_failed : TF_REASON_too_few_bytes;
+        call->reason = reason_of(call, result);
     return result;
 }
 
@@ -90,10 +98,10 @@ long tf_effect_bytes(struct tf_call *call)
         call->fired |=
             length > call->effect.short_bytes && tf_io_moved(call, result) >= call->effect.short_bytes;
         if (!call->fired)
-            call->reason = result < 0 ? TF_REASON_call_failed : TF_REASON_too_few_bytes;
+            call->reason = reason_of(call, result);
     }
     if (corrupts && result < 0)
-        call->reason = TF_REASON_call_failed;
+        call->reason = reason_of(call, result);
     else if (corrupts)
         corrupt_in(call, tf_io_moved(call, result));
     return result;

@@ -84,6 +84,12 @@ static void a_peek_is_short_and_consumes_nothing(void)
                 "s.send=5 c.recvmsg=3:hel c.recv=3:hel c.recv=2:lo", 2);
 }
 
+static void a_read_that_finds_nothing_is_not_counted(void)
+{
+    PROBE("%in:short=1:role=client:when=1", "pair c.nb c.recv:9 c.recv:9 s.send:ab c.recv:9",
+          "c.recv=EAGAIN c.recv=EAGAIN s.send=2 c.recv=1:a");
+}
+
 /* A read that has room takes all there is once the connection has ended both ways: the
  * end is told of behind the last byte. */
 static void no_hang_up_is_told_before_the_last_byte(void)
@@ -306,10 +312,11 @@ IT_SUITE(bytes, TEST(every_receiving_call_can_be_short), TEST(every_sending_call
          TEST(short_is_exact_to_the_byte_across_the_pieces_of_a_vector),
          TEST(a_short_transfer_is_never_empty), TEST(a_zero_length_transfer_stays_one),
          TEST(what_is_no_shorter_is_not_called_short), TEST(a_peek_is_short_and_consumes_nothing),
-         TEST(no_hang_up_is_told_before_the_last_byte), TEST(short_ends_MSG_WAITALL_early),
-         TEST(control_data_comes_with_a_short_message), TEST(a_transfer_in_short_pieces_arrives_whole),
-         TEST(the_stream_ends_where_it_was_told_to), TEST(the_end_comes_without_waiting_for_more),
-         TEST(after_the_end_sending_still_works), TEST(after_the_end_every_wait_agrees_with_a_real_one),
+         TEST(a_read_that_finds_nothing_is_not_counted), TEST(no_hang_up_is_told_before_the_last_byte),
+         TEST(short_ends_MSG_WAITALL_early), TEST(control_data_comes_with_a_short_message),
+         TEST(a_transfer_in_short_pieces_arrives_whole), TEST(the_stream_ends_where_it_was_told_to),
+         TEST(the_end_comes_without_waiting_for_more), TEST(after_the_end_sending_still_works),
+         TEST(after_the_end_every_wait_agrees_with_a_real_one),
          TEST(the_end_holds_for_duplicates_children_and_new_images), TEST(one_bit_is_flipped_in_what_arrives),
          TEST(one_bit_is_flipped_in_what_leaves_and_the_buffer_is_untouched),
          TEST(the_place_of_the_flipped_bit_comes_from_the_seed),
