@@ -14,6 +14,10 @@ struct tf_alike {
     struct tf_lines first; /* as it was */
     size_t learned;
     enum order order;
+    struct tf_lengths {
+        size_t least, most;
+        bool only; /* bytes that are no text, and were others each time */
+    } length;
 };
 
 struct tf_alike *tf_alike_new(void)
@@ -169,6 +173,46 @@ static void find_order(struct tf_alike *alike, const struct tf_lines *lines)
         alike->order = ORDER_KEPT;
 }
 
+/* ---- bytes that are no text ---- */
+
+static bool is_binary(const char *text, size_t length)
+{
+    return length > 0 && memchr(text, '\0', length) != NULL;
+}
+
+/* Random bytes have no words that could be masked: only how many there are is known,
+ * and that not for sure (a signature has a byte more or less). */
+static void learn_length(struct tf_alike *alike, const struct tf_lines *lines, const char *text,
+                         size_t length)
+{
+    struct tf_lengths *known = &alike->length;
+    known->only |= is_binary(text, length) && !fits_in_order(&alike->first, lines);
+    known->least = alike->learned == 0 || length < known->least ? length : known->least;
+    known->most = length > known->most ? length : known->most;
+}
+
+enum { MARGIN = 16 }; /* a 16th of it */
+
+static bool too_short(const struct tf_alike *alike, size_t length)
+{
+    return length + alike->length.least / MARGIN < alike->length.least;
+}
+
+static bool too_long(const struct tf_alike *alike, size_t length)
+{
+    return length > alike->length.most + alike->length.most / MARGIN;
+}
+
+static void fill_lengths(struct tf_alike_difference *difference, const struct tf_lengths *known,
+                         size_t length)
+{
+    if (difference == NULL)
+        return;
+    difference->line = 1;
+    snprintf(difference->expected, sizeof(difference->expected), "(%zu bytes)", known->most);
+    snprintf(difference->got, sizeof(difference->got), "(%zu bytes)", length);
+}
+
 int tf_alike_learn(struct tf_alike *alike, const char *text, size_t length, const char *dir)
 {
     struct tf_lines lines;
@@ -179,11 +223,13 @@ int tf_alike_learn(struct tf_alike *alike, const char *text, size_t length, cons
             tf_lines_fini(&alike->first);
             return -1;
         }
+        learn_length(alike, &alike->first, text, length);
         alike->learned++;
         return 0;
     }
     if (tf_lines_split(&lines, text, length, dir) != 0)
         return -1;
+    learn_length(alike, &lines, text, length);
     find_order(alike, &lines);
     if (alike->order == ORDER_KEPT)
         merge(&alike->known, &lines);
@@ -219,6 +265,12 @@ bool tf_alike_same(const struct tf_alike *alike, const char *text, size_t length
 {
     struct tf_lines lines;
     struct pair pair = {NULL, NULL};
+    if (alike->length.only) {
+        bool fits = !too_short(alike, length) && !too_long(alike, length);
+        if (!fits)
+            fill_lengths(difference, &alike->length, length);
+        return fits;
+    }
     if (alike->learned == 0 || tf_lines_split(&lines, text, length, dir) != 0)
         return true;
     bool same = alike->order == ORDER_KEPT
@@ -247,6 +299,8 @@ static bool begins_line(const struct tf_line *known, const struct tf_line *first
 bool tf_alike_begins(const struct tf_alike *alike, const char *text, size_t length, const char *dir)
 {
     struct tf_lines lines;
+    if (alike->length.only)
+        return !too_long(alike, length);
     if (alike->learned == 0 || alike->order != ORDER_KEPT || tf_lines_split(&lines, text, length, dir) != 0)
         return true;
     const struct tf_lines *known = &alike->known;

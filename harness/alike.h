@@ -7,8 +7,9 @@
  *
  * Dates, times, durations, process ids, ports behind an address, addresses in memory
  * and temporary paths never count. Nor does what differed between the outputs that
- * were learned: a word, a part of a line, some lines, their order. Everything else
- * does, to the last newline. It would rather miss a difference than see one that
+ * were learned: a word, a part of a line, some lines, their order; and of bytes that
+ * are no text and differed, what they are, but not how many. Everything else does, to
+ * the last newline. It would rather miss a difference than see one that
  * means nothing.
  *
  * Pure: looks at nothing but its arguments. One thread at a time.

@@ -115,6 +115,29 @@ static void bytes_may_be_anything(void)
     tf_alike_free(alike);
 }
 
+/* As a key exchange has them. */
+static void random_bytes_are_compared_by_their_number(void)
+{
+    char all[3][160], shorter[] = "SSH-2.0\r\n\0\1";
+    for (size_t i = 0; i < sizeof all[0]; i++)
+        for (size_t j = 0; j < 3; j++)
+            all[j][i] =
+                (char)(i < 12 ? "SSH-2.0\r\n\0\1\2"[i] : (int)((i + 1) * (2 * j + 3) * 2654435761U >> 13));
+    struct tf_alike *alike = tf_alike_new();
+    struct tf_alike_difference difference = {.line = 0};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(alike);
+    CU_ASSERT_EQUAL(tf_alike_learn(alike, all[0], sizeof all[0], NULL), 0);
+    CU_ASSERT(!tf_alike_same(alike, all[1], sizeof all[1], NULL, NULL));
+    CU_ASSERT_EQUAL(tf_alike_learn(alike, all[1], sizeof all[1], NULL), 0);
+    CU_ASSERT(tf_alike_same(alike, all[2], sizeof all[2], NULL, NULL));
+    CU_ASSERT(tf_alike_same(alike, all[2], sizeof all[2] - 2, NULL, NULL));
+    CU_ASSERT(!tf_alike_same(alike, shorter, sizeof shorter, NULL, &difference));
+    TF_SAME(difference.expected, "(160 bytes)");
+    TF_SAME(difference.got, "(12 bytes)");
+    CU_ASSERT(tf_alike_begins(alike, shorter, sizeof shorter, NULL));
+    tf_alike_free(alike);
+}
+
 static void the_first_line_that_differs_is_shown(void)
 {
     struct tf_alike *alike = learned("one\ntwo\n", "one\ntwo\n");
@@ -158,8 +181,8 @@ static void the_beginning_of_an_output_is_known(void)
     begins("x\ny\n", "y\nx\n", "y\n", true);
 }
 
-TF_SUITE(alike, TF_TEST(what_is_the_same_every_time_counts),
-         TF_TEST(times_and_numbers_of_the_system_never_count),
+TF_SUITE(alike, TF_TEST(random_bytes_are_compared_by_their_number),
+         TF_TEST(what_is_the_same_every_time_counts), TF_TEST(times_and_numbers_of_the_system_never_count),
          TF_TEST(what_differed_without_faults_does_not_count),
          TF_TEST(lines_come_in_another_order_only_if_they_did), TF_TEST(a_third_output_is_learned_too),
          TF_TEST(the_scratch_directory_does_not_count), TF_TEST(bytes_may_be_anything),
