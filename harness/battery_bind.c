@@ -198,6 +198,10 @@ static int bind_actor(struct tf_bound *bound, const struct tf_case *one, struct 
         return 0;
     if (actor->cwd == NULL)
         actor->cwd = bound->cwd;
+    if (actor->role == TF_PART_SERVER && bound->ready != NULL) {
+        actor->ready = TF_READY_TEXT;
+        actor->ready_text = (char *)bound->ready; /* nobody frees it */
+    }
     if (actor->stands == TF_STANDS_PEER)
         return 0;
     actor->env = join(bound, bound->env, bound->env_count, actor->env, actor->env_count);

@@ -23,7 +23,8 @@ struct tf_bound {
     uint32_t env_count;
     struct tf_pair config; /* a file for {dir}; name NULL: none */
     char *cwd;
-    void **freed; /* what was allocated for the scenarios that were bound */
+    const char *ready; /* what the user's server writes when it is; NULL: it listens then */
+    void **freed;      /* what was allocated for the scenarios that were bound */
     size_t freed_count;
 };
 

@@ -40,6 +40,7 @@ char *tf_check_reproduction(const struct tf_check *check, const char *id)
     option(out, "peer", settings->peer);
     option(out, "send", settings->send);
     option(out, "reply", settings->reply);
+    option(out, "ready", settings->ready);
     option(out, "config", settings->config);
     options(out, "env", &settings->env);
     options(out, "battery", &settings->battery);

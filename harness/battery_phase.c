@@ -124,7 +124,9 @@ int tf_phase_check(const struct tf_phase *phase, size_t job, const char *const *
         const struct tf_failure *failure = &result->failures[i];
         if (strcmp(failure->check, "ready") != 0)
             continue;
-        snprintf(what, sizeof(what), "did not listen: %.150s", failure->got);
+        snprintf(what, sizeof(what), "did not %s: %.150s",
+                 phase->check->settings.ready != NULL ? "listen and write the text of --ready" : "listen",
+                 failure->got);
         return tf_phase_fails(phase, job, failure->program, what, error);
     }
     if (result->status == TF_BROKEN || result->status == TF_SKIPPED)

@@ -9,7 +9,7 @@
 
 struct tf_check_settings {
     struct tf_run_settings run; /* what both have in common */
-    const char *peer, *send, *reply, *config, *explain;
+    const char *peer, *send, *reply, *ready, *config, *explain;
     struct tf_list only, skip, env, battery;
 };
 

@@ -11,10 +11,19 @@
 
 /* ---- ready ---- */
 
-static bool matches(const char *text, size_t length, const char *regex)
+/* Has its last start written it? */
+static bool wrote(struct tf_running *running, enum tf_stream stream, const char *wanted, bool regex)
 {
-    struct tf_find find = {.text = (char *)regex, .regex = true};
-    return text != NULL && tf_find_holds(&find, text, length, NULL);
+    struct tf_find find = {.text = (char *)wanted, .regex = true};
+    const struct tf_seen *seen = &running->seen;
+    size_t earlier = running->earlier[stream].length;
+    tf_running_outputs(running);
+    const char *text = stream == TF_STDOUT ? seen->out : seen->err;
+    size_t length = stream == TF_STDOUT ? seen->out_length : seen->err_length;
+    if (text == NULL || length < earlier)
+        return false;
+    return regex ? tf_find_holds(&find, text + earlier, length - earlier, NULL)
+                 : memmem(text + earlier, length - earlier, wanted, strlen(wanted)) != NULL;
 }
 
 static bool is_ready(struct tf_case_run *run, const void *data)
@@ -28,11 +37,12 @@ static bool is_ready(struct tf_case_run *run, const void *data)
     case TF_READY_LISTEN:
         return tf_running_listens(running);
     case TF_READY_STDOUT:
+        return wrote(running, TF_STDOUT, actor->ready_text, true);
     case TF_READY_STDERR:
-        tf_running_outputs(running);
-        return actor->ready == TF_READY_STDOUT
-                   ? matches(running->seen.out, running->seen.out_length, actor->ready_text)
-                   : matches(running->seen.err, running->seen.err_length, actor->ready_text);
+        return wrote(running, TF_STDERR, actor->ready_text, true);
+    case TF_READY_TEXT:
+        return tf_running_listens(running) && (wrote(running, TF_STDERR, actor->ready_text, false) ||
+                                               wrote(running, TF_STDOUT, actor->ready_text, false));
     case TF_READY_FILE:
         if (asprintf(&path, "%s/%s", run->dir, actor->ready_text) < 0)
             return false;
@@ -65,7 +75,8 @@ void tf_running_start(struct tf_running *running)
     static const char *const what[] = {[TF_READY_LISTEN] = "to listen",
                                        [TF_READY_STDOUT] = "the text on stdout that says it is ready",
                                        [TF_READY_STDERR] = "the text on stderr that says it is ready",
-                                       [TF_READY_FILE] = "the file that says it is ready"};
+                                       [TF_READY_FILE] = "the file that says it is ready",
+                                       [TF_READY_TEXT] = "to listen, and the text of --ready"};
     struct tf_case_run *run = running->run;
     const struct tf_actor *actor = running->actor;
     struct tf_error error = {.text = "out of memory"};

@@ -19,6 +19,8 @@ static const struct tf_option options[] = {
     {"send", 0, TF_OPTION_TEXT, "TEXT", SETTING(send), NULL,
      "what to send to a server, with \\r \\n \\t \\0 \\xNN \\\\; or @FILE"},
     {"reply", 0, TF_OPTION_TEXT, "TEXT", SETTING(reply), NULL, "what to answer a client; TEXT as for --send"},
+    {"ready", 0, TF_OPTION_TEXT, "TEXT", SETTING(ready), NULL,
+     "the server is ready when it has written TEXT, and not when it listens"},
     {"config", 0, TF_OPTION_TEXT, "FILE", SETTING(config), NULL,
      "copy FILE with its {port} and {dir} replaced; {config} is the copy"},
     {"env", 0, TF_OPTION_LIST, "NAME=VALUE", SETTING(env), NULL,
@@ -89,6 +91,10 @@ static int check_settings(const struct tf_check *check, struct tf_error *error)
         return tf_error_set(error, "--send is what a server is sent; a client is answered by --reply");
     if (settings->reply != NULL && check->part == TF_PART_SERVER)
         return tf_error_set(error, "--reply is what a client is answered; a server is sent --send");
+    if (settings->ready != NULL && settings->ready[0] == '\0')
+        return tf_error_set(error, "--ready is empty; expected what the server writes when it is ready");
+    if (settings->ready != NULL && check->part == TF_PART_CLIENT && settings->peer == NULL)
+        return tf_error_set(error, "--ready is about a server of yours, and there is none: --peer gives it");
     return 0;
 }
 
@@ -289,6 +295,7 @@ static int parse(struct tf_check *check, int argc, char **argv, struct tf_error 
         take_words(check, error) != 0 ||
         tf_batteries_load(&check->batteries, check->part, &check->settings.battery, error) != 0)
         return -1;
+    check->bound.ready = check->settings.ready;
     const struct tf_common *common = &check->settings.run.common;
     check->run.known = tf_known_load(common->baseline, common->suppressions, 0, error);
     return check->run.known != NULL ? 0 : -1;

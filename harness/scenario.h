@@ -72,7 +72,8 @@ enum tf_ready {
     TF_READY_NONE,
     TF_READY_STDOUT,
     TF_READY_STDERR,
-    TF_READY_FILE
+    TF_READY_FILE,
+    TF_READY_TEXT /* it listens, and one of its outputs has the text: tcpfault check --ready */
 };
 
 /* `given`, here and below: which keys the file has, as bits of their rows in
@@ -90,7 +91,7 @@ struct tf_actor { /* a program of a scenario */
     char *stdin_text, *cwd;
     int role;         /* enum tf_part; never the default once resolved */
     int ready;        /* enum tf_ready; likewise */
-    char *ready_text; /* regular expression, or file name */
+    char *ready_text; /* regular expression, or file name, or text */
     int stop;         /* signal */
     char **after;
     uint32_t after_count;

@@ -96,7 +96,7 @@ _tcpfault() {
         inject:-*) COMPREPLY=($(compgen -W "--allow-unfired --check --for --sandbox --control --seed --timeout --output --baseline --suppressions --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
         trace:-*) COMPREPLY=($(compgen -W "--file -o --format --for --sandbox --seed --timeout --output --baseline --suppressions --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
         run:-*) COMPREPLY=($(compgen -W "--jobs -j --filter --repeat --fail-fast --host --fixtures --format --report -o --seed --timeout --output --baseline --suppressions --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
-        check:-*) COMPREPLY=($(compgen -W "--peer --send --reply --config --env --only --skip --explain --battery --jobs -j --host --fixtures --format --report -o --seed --timeout --output --baseline --suppressions --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
+        check:-*) COMPREPLY=($(compgen -W "--peer --send --reply --ready --config --env --only --skip --explain --battery --jobs -j --host --fixtures --format --report -o --seed --timeout --output --baseline --suppressions --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
         report:-*) COMPREPLY=($(compgen -W "--format --report -o --quiet -q --verbose -v --color --help -h" -- "$cur")) ;;
         help:*) COMPREPLY=($(compgen -W "inject run check trace report doctor peer list" -- "$cur")) ;;
         doctor:*) COMPREPLY=($(compgen -W "--format --help -h" -- "$cur")) ;;

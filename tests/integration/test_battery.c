@@ -243,6 +243,8 @@ static void a_wrong_command_line_is_refused(void)
         {{"client", "--send", "x", "--", "true"}, "--send is what a server is sent"},
         {{"server", "--env", "x", "--", "true"}, "--env: expected NAME=VALUE"},
         {{"server", "--config", "/nonexistent", "--", "true"}, "/nonexistent: No such file"},
+        {{"server", "--ready", "", "--", "true"}, "--ready is empty"},
+        {{"client", "--ready", "x", "--", "true"}, "--ready is about a server of yours"},
         {{"server", "--peer", "'", "--", "true"}, "--peer: the quote"},
         {{"server", "--explain", "no-such"}, "no case is called \"no-such\""},
         {{"server", "--explain", "server/"}, "cases are meant by"},
@@ -275,6 +277,20 @@ static void words_environment_and_configuration_hold_the_port(void)
                                         "{a}{{b", "{config}", FIXTURE("echo-good"));
     CHECK_INT(child->exit, 0);
     CHECK_HAS(child->out, "1 pass, 0 findings");
+}
+
+static void a_server_may_say_when_it_is_ready(void)
+{
+    const char *slow = FIXTURE("echo-good-starts-slowly");
+    struct it_child *child =
+        CHECK_WITH("server", "--only", "econnaborted", "--send", "hello", "--ready", "ready for", "--only",
+                   "close-on-exec", "--", slow, "-p", "{port}", "-t", "400");
+    CHECK_INT(child->exit, 0);
+    CHECK_HAS(child->out, "2 of 2 cases applied: 2 pass");
+    child = CHECK_WITH("server", "--only", "econnaborted", "--send", "hello", "--timeout", "1s", "--ready",
+                       "no such text", "--", slow, "-p", "{port}", "-t", "10");
+    CHECK_INT(child->exit, 3);
+    CHECK_HAS(child->err, "did not listen and write the text of --ready");
 }
 
 static void what_does_not_apply_is_no_pass(void)
@@ -346,6 +362,7 @@ IT_SUITE(battery, TEST(every_case_has_a_fixture), TEST(an_explained_case_is_a_sc
          TEST(run_says_that_a_battery_is_none_of_its), TEST(a_wrong_command_line_is_refused),
          TEST(what_does_not_work_without_faults_is_not_tried), TEST(a_port_in_the_command_is_seen),
          TEST(a_bug_that_needs_no_fault_is_told_once),
-         TEST(words_environment_and_configuration_hold_the_port), TEST(what_does_not_apply_is_no_pass),
-         TEST(what_was_not_answered_is_not_asked_again), TEST(the_tools_own_peer_answers_a_whole_request),
-         TEST(good_fixtures_pass), TEST(each_bug_is_found_by_the_case_for_it))
+         TEST(words_environment_and_configuration_hold_the_port), TEST(a_server_may_say_when_it_is_ready),
+         TEST(what_does_not_apply_is_no_pass), TEST(what_was_not_answered_is_not_asked_again),
+         TEST(the_tools_own_peer_answers_a_whole_request), TEST(good_fixtures_pass),
+         TEST(each_bug_is_found_by_the_case_for_it))
