@@ -293,6 +293,17 @@ static void a_server_may_say_when_it_is_ready(void)
     CHECK_HAS(child->err, "did not listen and write the text of --ready");
 }
 
+static void a_peer_that_dies_of_a_fault_is_no_finding_in_the_server(void)
+{
+    const char *peer =
+        it_text("%s peer connect \"$1\" --send hello --half-close || kill -9 $$", it_built("tcpfault"));
+    struct it_child *child = CHECK_WITH(
+        "server", "--only", "eof-in-the-middle", "--only", "reset-in-the-middle", "--peer",
+        it_text("/bin/sh %s {port}", it_file("peer.sh", peer)), "--", FIXTURE("echo-good"), "-p", "{port}");
+    CHECK_INT(child->exit, 0);
+    CHECK_HAS(child->out, "2 of 2 cases applied: 2 pass");
+}
+
 static void what_does_not_apply_is_no_pass(void)
 {
     struct it_child *child = CHECK_WITH("server", "-v", "--only", "nodelay-ignored", "--send", "hello", "--",
@@ -363,6 +374,6 @@ IT_SUITE(battery, TEST(every_case_has_a_fixture), TEST(an_explained_case_is_a_sc
          TEST(what_does_not_work_without_faults_is_not_tried), TEST(a_port_in_the_command_is_seen),
          TEST(a_bug_that_needs_no_fault_is_told_once),
          TEST(words_environment_and_configuration_hold_the_port), TEST(a_server_may_say_when_it_is_ready),
-         TEST(what_does_not_apply_is_no_pass), TEST(what_was_not_answered_is_not_asked_again),
-         TEST(the_tools_own_peer_answers_a_whole_request), TEST(good_fixtures_pass),
-         TEST(each_bug_is_found_by_the_case_for_it))
+         TEST(a_peer_that_dies_of_a_fault_is_no_finding_in_the_server), TEST(what_does_not_apply_is_no_pass),
+         TEST(what_was_not_answered_is_not_asked_again), TEST(the_tools_own_peer_answers_a_whole_request),
+         TEST(good_fixtures_pass), TEST(each_bug_is_found_by_the_case_for_it))
