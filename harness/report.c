@@ -62,8 +62,10 @@ void tf_report_finding(FILE *out, const struct tf_report_style *style, const cha
 {
     const struct tf_check_info *check = finding->check;
     const char *plain = style->color ? "\033[0m" : "", *between = finding->program[0] != '\0' ? ": " : "";
-    fprintf(out, "%s%s%s%s %s: %s%s%s", indent, color_of(style, finding), tf_severity_name(check->severity),
-            plain, check->name, finding->program, between, finding->message);
+    const char *word =
+        tf_severity_name(finding->state == TF_FINDING_KNOWN ? TF_NOTE : (enum tf_severity)check->severity);
+    fprintf(out, "%s%s%s%s %s: %s%s%s", indent, color_of(style, finding), word, plain, check->name,
+            finding->program, between, finding->message);
     if (finding->times > 1)
         fprintf(out, " (%u times)", finding->times);
     if (finding->state != TF_FINDING_NEW)

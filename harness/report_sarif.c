@@ -185,6 +185,8 @@ static json_t *results_of(json_t *rules, const struct tf_run *run)
                 continue;
             json_t *sarif = finding_result(rules, result, finding);
             json_object_set_new(sarif, "known", json_boolean(finding->state == TF_FINDING_KNOWN));
+            if (finding->state == TF_FINDING_KNOWN)
+                json_object_set_new(sarif, "level", json_string(tf_severity_name(TF_NOTE)));
             json_array_append_new(results, sarif);
         }
         for (size_t j = 0; j < result->failures_count; j++)

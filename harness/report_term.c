@@ -122,7 +122,8 @@ static void each(FILE *out, const struct tf_report_style *style, const struct tf
     for (size_t i = 0; i < result->notes_count && (bad || style->verbose); i++)
         fprintf(out, "    note: %s\n", result->notes[i]);
     for (size_t i = 0; i < result->findings_count; i++)
-        if (tf_finding_counts(&result->findings[i]) || bad || style->verbose)
+        if (tf_finding_counts(&result->findings[i]) || result->findings[i].state == TF_FINDING_KNOWN || bad ||
+            style->verbose)
             tf_report_finding(out, style, "    ", result->name, &result->findings[i]);
     fflush(out);
 }

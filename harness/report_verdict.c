@@ -37,8 +37,10 @@ static void finding(FILE *out, const struct tf_report_style *style, const struct
 void tf_report_verdict(FILE *out, const struct tf_report_style *style, const struct tf_result *result)
 {
     enum tf_verdict verdict = result->verdict;
-    bool found = verdict == TF_FINDING;
-    if (!found && !style->verbose)
+    bool found = verdict == TF_FINDING, known = false;
+    for (size_t i = 0; i < result->findings_count; i++)
+        known |= result->findings[i].state == TF_FINDING_KNOWN && !style->quiet;
+    if (!found && !known && !style->verbose)
         return;
     fprintf(out, "%s%-14s%s ", color_of(style, verdict), tf_verdict_name(verdict), plain(style));
     name_of(out, result);
@@ -48,7 +50,8 @@ void tf_report_verdict(FILE *out, const struct tf_report_style *style, const str
         fprintf(out, ": %s", result->reason);
     fputc('\n', out);
     for (size_t i = 0; i < result->findings_count; i++)
-        if (tf_finding_counts(&result->findings[i]) || style->verbose)
+        if (tf_finding_counts(&result->findings[i]) || result->findings[i].state == TF_FINDING_KNOWN ||
+            style->verbose)
             finding(out, style, result, &result->findings[i]);
     for (size_t i = 0; i < result->programs_count; i++) {
         const struct tf_program_result_text *program = &result->programs[i];

@@ -321,6 +321,26 @@ static void a_known_finding_does_not_fail_and_a_new_one_does(void)
     CHECK_EXIT(other, 1); /* and not 128 + SIGPIPE */
 }
 
+static void what_is_known_is_a_note_and_what_is_new_fails(void)
+{
+    static const char text[] = "name: one\nserver: '{fixtures}/reply-good -p {port}'\n"
+                               "client: {run: '{fixtures}/%s -p {port}', faults: ['%%%s:when=1']}\n"
+                               "expect: {client: {exit: 1}}\n";
+    const char *old = it_file("old.yaml", it_text(text, "fetch-eintr-is-fatal", "in:error=EINTR"));
+    const char *new = it_file("new.yaml", it_text(text, "fetch-dies-of-sigpipe", "out:error=EPIPE"));
+    const char *report = it_text("%s/report.json", it_scratch());
+    CHECK_EXIT(it_tool(ARGV("run", "--seed", "1", "-o", report, old)), 1);
+    struct it_child *known = it_tool(ARGV("run", "--seed", "2", "--baseline", report, old));
+    CHECK_EXIT(known, 0);
+    CHECK_HAS(known->out,
+              "note eintr-fatal: client: recv gave EINTR, and the connection was closed [known]\n");
+    CHECK_HAS(known->out, "1 case: 1 ok; ");
+    struct it_child *both = it_tool(ARGV("run", "--baseline", report, old, new));
+    CHECK_EXIT(both, 1);
+    CHECK_HAS(both->out, "note eintr-fatal");
+    CHECK_HAS(both->out, "error sigpipe");
+}
+
 static void a_finding_tells_what_called_the_site(void)
 {
     struct it_child *run = it_tool(ARGV(
@@ -337,5 +357,5 @@ IT_SUITE(judge, TEST(each_check_catches_its_fixture_at_the_line),
          TEST(each_check_leaves_the_good_fixture_alone),
          TEST(a_lasting_emfile_makes_redis_spin_and_not_nginx_nor_memcached),
          TEST(a_sanitizers_report_is_found_at_its_line), TEST(a_hang_is_proven_within_a_moment),
-         TEST(a_signal_that_ends_nothing_hides_nothing), TEST(a_finding_tells_what_called_the_site),
-         TEST(a_known_finding_does_not_fail_and_a_new_one_does))
+         TEST(a_signal_that_ends_nothing_hides_nothing), TEST(what_is_known_is_a_note_and_what_is_new_fails),
+         TEST(a_finding_tells_what_called_the_site), TEST(a_known_finding_does_not_fail_and_a_new_one_does))

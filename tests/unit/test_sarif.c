@@ -93,6 +93,7 @@ static void known_and_suppressed_ones_are_marked(void)
     for (size_t i = 0; i < 6; i++) /* 3.27.24: all or none */
         TF_SAME(text_at(json_array_get(results, i), "baselineState"), "new");
     TF_SAME(text_at(results, "6/baselineState"), "unchanged");
+    TF_SAME(text_at(results, "6/level"), "note");
     CU_ASSERT_PTR_NULL(at(results, "6/known"));
     json_decref(log);
 }
