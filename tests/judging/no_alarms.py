@@ -20,7 +20,9 @@ FAULTS = {
     "signal": ["%in,%out,%accept,%wait,connect:signal=SIGNAL:prob=0.3"],
     "delay": ["%in,%out:delay=1ms..10ms:prob=0.2", "%accept,connect:delay=1ms..10ms"],
 }
-# What a program has a handler for, and goes on after; SIGCHLD is ignored by the others.
+# What a program has a handler for, and goes on after. The others, curl, redis and iperf3,
+# handle none but to end: SIGCHLD, which they ignore, ends their epoll_wait with EINTR all
+# the same, and their poll and select, which Linux restarts, can have no EINTR.
 SIGNALS = {"nginx": "SIGUSR1", "haproxy": "SIGHUP", "memcached": "SIGHUP"}
 
 NGINX = r"""daemon off; master_process off; pid {dir}/nginx.pid; events {{ worker_connections 128; }
