@@ -27,7 +27,7 @@ case $? in
 esac
 
 report() {
-    "$BUILD/tcpfault" report -o "$web/$1.html" -o "$web/$1.sarif" "$2" || exit 2
+    "$BUILD/tcpfault" report -o "$web/$1.html" -o "$web/$1.sarif" -o "$web/$1.report.json" "$2" || exit 2
 }
 
 # sample RUN NAME CASES [OPTION]
@@ -41,7 +41,16 @@ sample() {
 "$BUILD/tcpfault" check client -j 2 --seed 1 --quiet --output "$web/battery" --only reading --only half-close \
     --only setsockopt --peer "$BUILD/fixtures/reply-good -p {port}" -- "$BUILD/fixtures/fetch-reset-is-eof" \
     -p '{port}' >"$web/battery.txt" 2>&1
+# One command that writes, sends and is called what tries to get out of a page.
+"$BUILD/tcpfault" inject --check --quiet --output "$web/inject" '%in:short=60' -- /usr/bin/python3 -c '
+import os, socket, sys
+sys.stdout.buffer.write(sys.argv[1].encode() + b"\x1b[31m\0\xff" + b"x" * 10000000)
+a, b = socket.socket(), socket.socket()
+a.bind(("127.0.0.1", 0)); a.listen(); b.connect(a.getsockname()); c, _ = a.accept()
+c.send(sys.argv[1].encode()); b.recv(99); os.abort()' \
+    '</script><script>window.pwned=1</script><img src=x onerror=window.pwned=1>' >"$web/inject.txt" 2>&1
 report demo "$web/demo"
+report inject "$web/inject"
 sample demo shown 16 --excused
 sample demo large 500
 sample demo hostile 16 --hostile
