@@ -8,7 +8,7 @@
 #   FUZZ_SECONDS=60     for each fuzz target
 #   RUNS=100            of each pair of programs, for judge-check
 #   SOAK_SECONDS=120    SEED=N   SESSION=N   of the soak test; a session alone
-#   JOBS=2              scenarios at a time
+#   JOBS=2              scenarios, suites of tests at a time
 #   V=1                 show the commands
 
 ifeq ($(origin CC),default)
@@ -97,7 +97,7 @@ unit: ready $(BUILD)/tests/unit/unit ## CUnit tests of the parts
 	$(BUILD)/tests/unit/unit
 
 integration: ready all $(PROGRAMS) $(BUILD)/tests/integration/integration ## CUnit tests of the whole
-	$(BUILD)/tests/integration/integration
+	$(BUILD)/tests/integration/integration -j $(JOBS)
 
 ready:
 	@tests/setup.sh test

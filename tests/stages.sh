@@ -20,7 +20,7 @@ REST="analysis clang address thread fuzz soak bench web"
 stage() {
     case $1 in
     unit) "$BUILD/tests/unit/unit" ;;
-    integration) "$BUILD/tests/integration/integration" ;;
+    integration) "$BUILD/tests/integration/integration" -j "$JOBS" ;;
     scenarios) scenarios "$BUILD" ;;
     fidelity) /usr/bin/python3 tests/fidelity/fidelity.py --brief "$BUILD" ;;
     judging) /usr/bin/python3 tests/judging/no_alarms.py "$BUILD" 2 "$JOBS" ;;

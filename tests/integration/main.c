@@ -1,11 +1,14 @@
 /* Runs real programs under what was built.
  *
  *   integration [SUITE | SUITE.TEST]...
+ *   integration -j N
  *
+ * With -j all suites run, N at a time.
  * TF_BUILD in the environment names the build directory; without it, the one
  * that this program was built in.
  */
 #include "child.h"
+#include "lanes.h"
 #include "place.h"
 #include "suite.h"
 
@@ -21,6 +24,12 @@
 #define SUITE(name) extern const CU_TestInfo it_suite_##name[];
 #include "suites.def"
 #undef SUITE
+
+static const char *const suites[] = {
+#define SUITE(name) #name,
+#include "suites.def"
+#undef SUITE
+    NULL};
 
 /* Programs that the tests run, and the Debian packages that hold them. */
 static const struct {
@@ -89,6 +98,8 @@ int main(int argc, char **argv)
     }
     if (!all_there())
         return 2;
+    if (argc == 3 && strcmp(argv[1], "-j") == 0)
+        return it_lanes(suites, atoi(argv[2]));
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     signal(SIGPIPE, SIG_IGN);
     if (CU_initialize_registry() != CUE_SUCCESS)
