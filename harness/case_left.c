@@ -64,16 +64,25 @@ size_t tf_running_all(const struct tf_running *running, int signal)
     return tf_running_each(running, send_signal, &signal);
 }
 
-static void and_stopped(pid_t pid, void *stopped)
+struct halt {
+    bool stopped;
+    size_t living;
+};
+
+static void and_stopped(pid_t pid, void *data)
 {
-    *(bool *)stopped &= tf_proc_stopped(pid);
+    struct halt *halt = data;
+    halt->stopped &= tf_proc_stopped(pid);
+    halt->living += tf_proc_parent(pid) != 0;
 }
 
+/* One that has just exited may have left a daemon, which is known for its own when the
+ * exit has been told. */
 bool tf_running_stopped(const struct tf_running *running)
 {
-    bool stopped = true;
-    tf_running_each(running, and_stopped, &stopped);
-    return stopped;
+    struct halt halt = {.stopped = true};
+    tf_running_each(running, and_stopped, &halt);
+    return halt.stopped && (halt.living > 0 || running->ended);
 }
 
 bool tf_running_daemon(const struct tf_running *running)

@@ -8,7 +8,8 @@
 
 #define SERVER "server: \"{fixtures}/echo-good -p {port}\"\n"
 #define CLIENT "client: \"{fixtures}/half-close-client -p {port} -t 1000\"\n"
-#define RUN(...) it_run(&(struct it_command){.argv = ARGV(it_built("tcpfault"), "run", __VA_ARGS__)})
+#define RUN(...)                                                                                             \
+    it_run(&(struct it_command){.argv = ARGV(it_built("tcpfault"), "run", __VA_ARGS__), .deadline_s = 90})
 
 static const char *scenario(const char *text)
 {
@@ -61,12 +62,28 @@ static void queues_differ_by_the_address(void)
 static void stopping_stops_all_that_is_forked(void)
 {
     struct it_child *run =
-        RUN(scenario("timeout: 10s\nserver:\n"
+        RUN(scenario("timeout: 30s\nserver:\n"
                      "  run: ['sh', '-c', 'i=0; while [ $i -lt 300 ]; do sleep 20 & i=$((i+1)); done &"
                      " exec $0 -p $1', '{fixtures}/echo-good', '{port}']\n"
                      "client: \"{fixtures}/half-close-client -p {port} -t 5000\"\n"
                      "steps: [signal: {server: STOP}, signal: {server: CONT}, start: client]\n"
                      "expect: {client: {exit: 0}}\n"));
+    CHECK_EXIT(run, 0);
+}
+
+/* The first process has exited, but that has not been told; its daemon serves. */
+static void stopping_stops_a_daemon_that_was_left_just_now(void)
+{
+    const char *all = "timeout: 20s\ncases:\n";
+    for (int i = 0; i < 4; i++)
+        all = it_text("%s- name: time %d\n"
+                      "  server: ['sh', '-c', 'setsid $0 -p $1 & exit 0', '{fixtures}/echo-good', '{port}']\n"
+                      "  client: \"{fixtures}/half-close-client -p {port} -t 300\"\n"
+                      "  steps: [signal: {server: STOP}, start: client, wait: {exit: client},"
+                      " signal: {server: CONT}]\n"
+                      "  expect: {client: {exit: 1}}\n",
+                      all, i);
+    struct it_child *run = RUN("-j2", scenario(all));
     CHECK_EXIT(run, 0);
 }
 
@@ -175,6 +192,6 @@ static void who_has_become_another_user_is_limited_too(void)
 IT_SUITE(steps, TEST(the_kernel_itself_gives_emfile_until_the_limit_is_restored),
          TEST(who_has_become_another_user_is_limited_too),
          TEST(what_cannot_be_brought_about_is_3_with_the_reason), TEST(queues_differ_by_the_address),
-         TEST(stopping_stops_all_that_is_forked), TEST(ports_are_held_on_the_host_too),
-         TEST(what_takes_a_network_of_its_own_is_skipped_on_the_host),
+         TEST(stopping_stops_all_that_is_forked), TEST(stopping_stops_a_daemon_that_was_left_just_now),
+         TEST(ports_are_held_on_the_host_too), TEST(what_takes_a_network_of_its_own_is_skipped_on_the_host),
          TEST(a_full_queue_stays_full_until_it_is_drained), TEST(what_lasts_for_a_time_ends_by_itself))
