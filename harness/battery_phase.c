@@ -114,6 +114,15 @@ int tf_phase_status(const json_t *observed, const char *program, char *how, size
     return json_is_integer(status) ? (int)json_integer_value(status) : -1;
 }
 
+/* For a client that fails: is it the server of the user's that is not ready yet? */
+static const char *hint(const struct tf_check *check)
+{
+    bool users = check->part == TF_PART_SERVER || check->settings.peer != NULL;
+    return users && check->settings.ready == NULL
+               ? " (a server that listens before it can serve needs --ready)"
+               : "";
+}
+
 /* The case ran, and its programs did what they are for. */
 int tf_phase_check(const struct tf_phase *phase, size_t job, const char *const *clients,
                    struct tf_error *error)
@@ -138,7 +147,7 @@ int tf_phase_check(const struct tf_phase *phase, size_t job, const char *const *
         int status = tf_phase_status(phase->observed[job], *clients, how, sizeof(how));
         if (status == 0)
             continue;
-        snprintf(what, sizeof(what), "%.200s", how);
+        snprintf(what, sizeof(what), "%.150s%s", how, hint(phase->check));
         return tf_phase_fails(phase, job, *clients, what, error);
     }
     return 0;

@@ -217,6 +217,7 @@ static void what_does_not_work_without_faults_is_not_tried(void)
                        FIXTURE("echo-good"), "-p", "{port}");
     CHECK_INT(child->exit, 3);
     CHECK_HAS(child->err, "without faults, the peer");
+    CHECK_HAS(child->err, "needs --ready");
 }
 
 /* Whoever leaves the runs without faults out is told of it by the case. */
