@@ -2,7 +2,8 @@
  * short-write-lost, option-fatal.
  *
  * False alarms: a signal that asks the program to end may well end its calls; so only
- * what a rule has sent counts, and no SIGTERM or the like. */
+ * what a rule has sent counts, and no SIGTERM or the like. Whoever closes a socket on
+ * which connect was interrupted may have another one instead. */
 #include "check.h"
 
 #include <errno.h>
@@ -21,6 +22,16 @@ static const struct tf_event *gives_up(const struct tf_evidence *evidence, const
     return ends && next->pid == event->pid && next->time_ns <= tf_event_end_ns(event) + SOON_NS ? next : NULL;
 }
 
+/* To connect anew, on another socket, is as good as to wait for the one that goes on. */
+static bool connects_anew(const struct tf_evidence *evidence, const struct tf_event *event)
+{
+    const struct tf_event *end = evidence->event + evidence->events;
+    for (const struct tf_event *later = event + 1; event->call == TF_connect && later < end; later++)
+        if (later->call == TF_connect && later->pid == event->pid)
+            return true;
+    return false;
+}
+
 void tf_check_eintr_fatal(const struct tf_evidence *evidence)
 {
     for (const struct tf_event *event = evidence->event; event < evidence->event + evidence->events;
@@ -36,7 +47,7 @@ void tf_check_eintr_fatal(const struct tf_evidence *evidence)
         /* A wait that EINTR has ended may be anybody's. */
         if (tf_event_class(event) == TF_CLASS_WAIT)
             continue;
-        if (gives_up(evidence, event))
+        if (gives_up(evidence, event) && !connects_anew(evidence, event))
             tf_found(evidence, TF_CHECK_eintr_fatal, event, tf_life_of(evidence, event),
                      "%s gave EINTR, and the connection was closed", tf_call_info[event->call].name);
     }

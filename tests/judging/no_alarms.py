@@ -8,11 +8,14 @@ interruptions and delays, each time with another seed. Prints each finding, and
 fails where there is one, or where a program did not do its work.
 """
 import collections
+import glob
 import json
 import os
 import subprocess
 import sys
 import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 FAULTS = {
     "no faults": [],
@@ -63,14 +66,28 @@ def fixture(name, options=""):
     return {"run": "{fixtures}/%s -p {port} -t 8000%s" % (name, options)}
 
 
+# The good fixtures that speak something of their own, or want other options.
+PEERS = {"echo-good-records": "fetch-good-records", "exits-on-bind-failure-good": "client-silent"}
+APART = {"fetch-good-records", "relay-good", "echo-good-starts-slowly"}
+
+
+def good_fixtures():
+    names = (os.path.basename(path)[:-2] for path in glob.glob(os.path.join(HERE, "../../fixtures/*.c")))
+    return sorted(name for name in names if "good" in name.split("-") and name not in APART)
+
+
 def pairs():
     """A name, and the programs of a case."""
-    for server in ("echo-good", "echo-good-epoll", "echo-good-poll", "echo-good-keepalive", "echo-half-close-good"):
-        yield server, {"server": fixture(server), "client": fixture("half-close-client")}
-    for client in ("fetch-good", "fetch-good-blocking", "fetch-good-epoll"):
-        yield client, {"server": fixture("reply-good"), "client": fixture(client)}
-    yield "exits-on-bind-failure-good", {"server": fixture("exits-on-bind-failure-good"),
-                                         "client": fixture("client-silent")}
+    for name in good_fixtures():
+        if name.startswith("fetch-"):
+            yield name, {"server": fixture("reply-good"), "client": fixture(name)}
+        elif name.startswith("reply-"):
+            yield name, {"server": fixture(name), "client": fixture("fetch-good")}
+        else:
+            yield name, {"server": fixture(name), "client": fixture(PEERS.get(name, "half-close-client"))}
+    yield "echo-good-starts-slowly", {"server": {"run": "{fixtures}/echo-good-starts-slowly -p {port} -t 100",
+                                                 "ready": {"stdout": "/ready/"}},
+                                      "client": fixture("half-close-client")}
     yield "relay-good", {"behind-server": {"run": "{fixtures}/echo-good -p {port:behind} -t 8000"},
                          "server": fixture("relay-good", " -u {port:behind}"),
                          "client": fixture("half-close-client")}
