@@ -41,8 +41,9 @@ void tf_check_double_close(const struct tf_evidence *evidence)
     }
 }
 
-/* Does this place close again what has been closed with success? Then it knows nothing
- * of the failure, and does not retry. */
+/* Does a thread close again at this place what it has closed with success? Then it knows
+ * nothing of the failure, and does not retry. (Who loses its descriptor to another
+ * thread's retry finds it closed, too.) */
 static bool closes_anyway(const struct tf_evidence *evidence, const struct tf_event *at)
 {
     const struct tf_event *end = evidence->event + evidence->events;
@@ -51,7 +52,7 @@ static bool closes_anyway(const struct tf_evidence *evidence, const struct tf_ev
             event->module != at->module || event->pid != at->pid)
             continue;
         const struct tf_event *first = closed_before(evidence, event);
-        if (first && first->error == 0)
+        if (first && first->error == 0 && first->tid == event->tid)
             return true;
     }
     return false;
