@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { RENEW_MS = 2000 }; /* a half-open connection lasts for 6 s at the least */
+enum { RENEW_MS = 4000 }; /* a half-open connection lasts for 6 s at the least */
 
 /* The ports of clients whose connections to this one are half-open. */
 struct half_open {
