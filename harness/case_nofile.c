@@ -96,7 +96,7 @@ static int change(pid_t pid, const struct rlimit *set, struct rlimit *old)
 
 static int set_soft(pid_t pid, rlim_t soft)
 {
-    struct rlimit limit;
+    struct rlimit limit = {0};
     int error = change(pid, NULL, &limit);
     if (error != 0)
         return error;
@@ -115,7 +115,7 @@ static void note(struct limiting *limiting, int error)
 static void limit_one(pid_t pid, void *data)
 {
     struct limiting *limiting = data;
-    struct rlimit limit;
+    struct rlimit limit = {0};
     int lowest = lowest_free(pid), error = lowest < 0 ? errno : change(pid, NULL, &limit);
     if (error == 0 && kept_of(limiting->running, pid) == NULL)
         error = keep(limiting->running, pid, limit.rlim_cur);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static const _Atomic uint8_t boot_gate[64] = {[0 ... 63] = TF_GATE_RULE | TF_GATE_KEEP};
@@ -237,6 +238,26 @@ static bool fiu_run_alone(void)
     return getenv("FIU_ENABLE") && !(preload && strstr(preload, "fiu_run_preload"));
 }
 
+/* A program may begin with all the descriptors that it may have. Ours is for the moment. */
+static struct tf_segment *open_segment(const char *path)
+{
+    enum { MORE = 64 };
+    struct rlimit limit, now;
+    struct tf_segment *segment = tf_segment_open(path);
+
+    if (segment || errno != EMFILE || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return segment;
+    struct rlimit higher = {.rlim_cur = limit.rlim_cur + MORE, .rlim_max = limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &higher) != 0)
+        return NULL;
+    segment = tf_segment_open(path);
+    int error = errno;
+    if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur == higher.rlim_cur) /* and nobody else's */
+        setrlimit(RLIMIT_NOFILE, &limit);
+    errno = error;
+    return segment;
+}
+
 static void begin(void)
 {
     const char *run = getenv("TCPFAULT_RUN"), *trace = getenv("TCPFAULT_TRACE");
@@ -249,9 +270,9 @@ static void begin(void)
     /* The tool names the segment by TCPFAULT_TRACE alone; a run inside a run has
      * an outer TCPFAULT_RUN as well. */
     if (trace && *trace && !(rules && *rules))
-        segment = tf_segment_open(path = trace);
+        segment = open_segment(path = trace);
     if (!segment && run && *run)
-        segment = tf_segment_open(path = run);
+        segment = open_segment(path = run);
     if (segment) {
         tf_exec_remember(environ, path);
         own(path);

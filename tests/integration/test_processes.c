@@ -85,6 +85,17 @@ static void another_preload_is_kept_on_either_side(void)
     }
 }
 
+/* Its constructor comes before the shim's. */
+static void a_program_may_begin_without_a_free_descriptor(void)
+{
+    struct it_child *child = it_under_run(&(struct it_under){
+        .way = IT_PLAIN,
+        .rules = "socket:error=ENOBUFS",
+        .env = ARGV(it_text("LD_PRELOAD=%s:%s", it_built("libtcpfault.so"), it_program("poor"))),
+        .argv = it_probe_argv("c.tcp")});
+    CHECK_TEXT(child->out, "c.tcp=ENOBUFS");
+}
+
 static void the_next_image_has_both_preloads(void)
 {
     struct it_child *child = it_under_run(&(struct it_under){
@@ -195,8 +206,9 @@ IT_SUITE(processes, TEST(every_exec_of_a_cleared_environment_stays_covered),
          TEST(env_i_children_stay_covered), TEST(only_what_is_needed_is_put_into_a_cleared_environment),
          TEST(a_program_that_runs_nothing_of_ours_keeps_its_environment),
          TEST(commands_of_a_shell_are_covered), TEST(another_preload_is_kept_on_either_side),
-         TEST(the_next_image_has_both_preloads), TEST(stdbuf_and_faketime_work_at_the_same_time),
-         TEST(a_faked_clock_does_not_change_a_delay), TEST(a_program_that_drops_its_rights_stays_covered),
+         TEST(a_program_may_begin_without_a_free_descriptor), TEST(the_next_image_has_both_preloads),
+         TEST(stdbuf_and_faketime_work_at_the_same_time), TEST(a_faked_clock_does_not_change_a_delay),
+         TEST(a_program_that_drops_its_rights_stays_covered),
          TEST(programs_that_close_every_descriptor_stay_covered),
          TEST(unshare_of_a_user_namespace_still_works),
          TEST(no_descriptor_of_the_shim_is_left_in_the_program),
