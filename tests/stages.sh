@@ -38,11 +38,13 @@ stage() {
     esac
 }
 
-# A test may preload a library into the tool: AddressSanitizer would not start.
+# A test may preload a library into the tool: AddressSanitizer would not start. The tool's
+# own peer may run under the shim, and so with libfiu.
 sanitized() {
     list=$1
     shift
-    ASAN_OPTIONS=verify_asan_link_order=0 $make SANITIZE="$list" BUILD="$BUILD-$(echo "$list" | tr , -)" "$@"
+    ASAN_OPTIONS=verify_asan_link_order=0 LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0" \
+        $make SANITIZE="$list" BUILD="$BUILD-$(echo "$list" | tr , -)" "$@"
 }
 
 scenarios() {
