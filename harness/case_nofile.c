@@ -115,10 +115,13 @@ static void note(struct limiting *limiting, int error)
 static void limit_one(pid_t pid, void *data)
 {
     struct limiting *limiting = data;
+    struct tf_running *running = limiting->running;
     struct rlimit limit = {0};
     int lowest = lowest_free(pid), error = lowest < 0 ? errno : change(pid, NULL, &limit);
-    if (error == 0 && kept_of(limiting->running, pid) == NULL)
-        error = keep(limiting->running, pid, limit.rlim_cur);
+    if (error == 0 && kept_of(running, pid) == NULL) {
+        bool inherited = running->nofiles > 0 && limit.rlim_cur <= (rlim_t)lowest;
+        error = keep(running, pid, inherited ? running->nofile[0].soft : limit.rlim_cur);
+    }
     note(limiting, error != 0 ? error : set_soft(pid, (rlim_t)lowest));
 }
 
@@ -135,7 +138,11 @@ void tf_running_nofile(struct tf_running *running, bool limited)
     struct limiting limiting = {.running = running};
     if (!limited && running->nofiles == 0)
         return;
-    tf_running_each(running, limited ? limit_one : restore_one, &limiting);
+    size_t before;
+    do { /* what was forked before its parent had its limit has none */
+        before = running->nofiles;
+        tf_running_each(running, limited ? limit_one : restore_one, &limiting);
+    } while (running->nofiles > before);
     if (!limited) {
         free(running->nofile);
         running->nofile = NULL;
