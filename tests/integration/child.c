@@ -51,7 +51,8 @@ static void become(const struct it_command *command, int in, int out, int err, p
     static const char *const basic[] = {"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C.UTF-8",
                                         NULL};
     const char *env[64];
-    char home[PATH_MAX];
+    const char *leaks = getenv("LSAN_OPTIONS");
+    char home[PATH_MAX], kept[PATH_MAX];
     size_t n = 0;
     sigset_t none;
 
@@ -69,6 +70,9 @@ static void become(const struct it_command *command, int in, int out, int err, p
         env[n++] = *each;
     snprintf(home, sizeof home, "HOME=%s", it_scratch());
     env[n++] = home;
+    snprintf(kept, sizeof kept, "LSAN_OPTIONS=%s", leaks ? leaks : "");
+    if (leaks)
+        env[n++] = kept;
     for (const char *const *each = command->env; each && *each && n < 63; each++)
         env[n++] = *each;
     env[n] = NULL;
