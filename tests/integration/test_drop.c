@@ -388,12 +388,12 @@ static void the_second_hand_ends_with_the_tool(void)
     struct it_child *child =
         it_start(&(struct it_command){.argv = ARGV(it_built("tcpfault"), "inject", "close:drop", "--", "sh",
                                                    "-c", it_text("sleep 100; : %s", mark))});
-    for (int tries = 0; tries < 1000 && it_processes_with(mark) != 4; tries++)
+    for (int tries = 0; tries < 10000 && it_processes_with(mark) != 4; tries++)
         it_pause();
     CHECK_INT(it_processes_with(mark), 4); /* the tool, its supervisor, the hand, the command */
     kill(child->pid, SIGKILL);
     it_finish(child);
-    for (int tries = 0; tries < 1000 && it_processes_with(mark) > 0; tries++)
+    for (int tries = 0; tries < 10000 && it_processes_with(mark) > 0; tries++)
         it_pause();
     CHECK_INT(it_processes_with(mark), 0);
 }
