@@ -95,18 +95,23 @@ static void the_terminal_report_says_what_and_how_again(void)
     free(text);
 }
 
-static void a_deep_stack_is_cut_unless_all_is_wanted(void)
+static struct tf_finding spinning(struct tf_frame *frames, size_t count)
 {
     static const struct tf_check_info check = {.name = "spin", .why = "It burns.", .source = "recv(2)"};
+    return (struct tf_finding){.check = &check,
+                               .program = "server",
+                               .message = "it spins",
+                               .rule = "",
+                               .excuse = "",
+                               .reproduce = "",
+                               .frames = frames,
+                               .frames_count = count};
+}
+
+static void a_deep_stack_is_cut_unless_all_is_wanted(void)
+{
     struct tf_frame frames[9];
-    struct tf_finding finding = {.check = &check,
-                                 .program = "server",
-                                 .message = "it spins",
-                                 .rule = "",
-                                 .excuse = "",
-                                 .reproduce = "",
-                                 .frames = frames,
-                                 .frames_count = 9};
+    struct tf_finding finding = spinning(frames, 9);
     for (size_t i = 0; i < finding.frames_count; i++)
         frames[i] = (struct tf_frame){.module = "server", .offset = i, .function = "", .file = ""};
     for (int verbose = 0; verbose <= 1; verbose++) {
@@ -123,17 +128,9 @@ static void a_deep_stack_is_cut_unless_all_is_wanted(void)
 
 static void a_bug_is_explained_once(void)
 {
-    static const struct tf_check_info check = {.name = "spin", .why = "It burns.", .source = "recv(2)"};
     struct tf_frame here = {.module = "server", .offset = 1, .function = "", .file = ""};
     struct tf_frame there = {.module = "server", .offset = 2, .function = "", .file = ""};
-    struct tf_finding finding = {.check = &check,
-                                 .program = "server",
-                                 .message = "it spins",
-                                 .rule = "",
-                                 .excuse = "",
-                                 .reproduce = "",
-                                 .frames = &here,
-                                 .frames_count = 1};
+    struct tf_finding finding = spinning(&here, 1);
     struct tf_told told = {0};
     const struct tf_report_style style = {.told = &told};
     char *text = NULL;
