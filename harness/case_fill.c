@@ -135,12 +135,36 @@ static bool all_connected(struct tf_case_run *run, const void *data)
     return true;
 }
 
+static bool servers_rest(struct tf_case_run *run, const void *data)
+{
+    (void)data;
+    for (uint32_t i = 0; i < run->one->actors; i++) {
+        const struct tf_running *running = &run->running[i];
+        if (running->actor->role == TF_PART_SERVER && running->program != NULL && !tf_running_rests(running))
+            return false;
+    }
+    return true;
+}
+
+/* 0: full, and not only as long as a server that would accept waits for a CPU. Who is
+ * not at rest until then computes, and does not accept. */
+static int check_stays_full(struct tf_case_run *run, struct tf_held *held, struct tf_error *error)
+{
+    struct tf_listeners all;
+    if (tf_fill_check(run, held, error) != 0)
+        return -1;
+    (void)tf_case_until(run, servers_rest, NULL, tf_case_now() + TF_SEEN_MS * TF_MS);
+    if (tf_listeners_look(run, held, &all, error) != 0)
+        return -1;
+    return all.room == 0 ? 0 : tf_error_set(error, "it took one more connection");
+}
+
 static int fill_accept(struct tf_case_run *run, struct tf_held *held, struct tf_error *error)
 {
     struct tf_listeners all;
     while (tf_listeners_look(run, held, &all, error) == 0) {
-        if (all.room == 0 && tf_fill_check(run, held, error) == 0)
-            return 0; /* and not only until the server's next turn */
+        if (all.room == 0 && check_stays_full(run, held, error) == 0)
+            return 0;
         if (held->count > all.capacity)
             return tf_error_set(error, "the server accepts what comes; "
                                        "signal: {NAME: STOP} before it keeps it from that");

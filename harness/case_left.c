@@ -85,6 +85,18 @@ bool tf_running_stopped(const struct tf_running *running)
     return halt.stopped && (halt.living > 0 || running->ended);
 }
 
+static void and_rests(pid_t pid, void *rests)
+{
+    *(bool *)rests &= tf_proc_rests(pid);
+}
+
+bool tf_running_rests(const struct tf_running *running)
+{
+    bool rests = true;
+    tf_running_each(running, and_rests, &rests);
+    return rests;
+}
+
 bool tf_running_daemon(const struct tf_running *running)
 {
     return running->ended && running->actor->role == TF_PART_SERVER &&

@@ -174,6 +174,8 @@ size_t tf_running_all(const struct tf_running *running, int signal);
 size_t tf_running_each(const struct tf_running *running, void (*visit)(pid_t pid, void *data), void *data);
 /* Has SIGSTOP taken effect, on each thread of each of them? */
 bool tf_running_stopped(const struct tf_running *running);
+/* Is no thread of theirs running, or about to? */
+bool tf_running_rests(const struct tf_running *running);
 
 /* The process of the segment's row `row`, as the host numbers it; 0: it is gone; -1:
  * there is no such row. Under the shim only. */

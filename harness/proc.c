@@ -173,19 +173,29 @@ pid_t tf_proc_parent(pid_t pid)
     return state != 'Z' && state != 'X' ? parent : 0;
 }
 
-bool tf_proc_stopped(pid_t pid)
+static bool all_in(pid_t pid, const char *states)
 {
     char path[32];
     pid_t parent;
-    bool stopped = true;
+    bool all = true;
     snprintf(path, sizeof path, "/proc/%d/task", pid);
     DIR *tasks = opendir(path);
-    for (struct dirent *entry; stopped && tasks && (entry = readdir(tasks));)
+    for (struct dirent *entry; all && tasks && (entry = readdir(tasks));)
         if (entry->d_name[0] != '.')
-            stopped = strchr("TtZX", state_of(atoi(entry->d_name), &parent)) != NULL;
+            all = strchr(states, state_of(atoi(entry->d_name), &parent)) != NULL;
     if (tasks)
         closedir(tasks);
-    return stopped;
+    return all;
+}
+
+bool tf_proc_stopped(pid_t pid)
+{
+    return all_in(pid, "TtZX");
+}
+
+bool tf_proc_rests(pid_t pid)
+{
+    return all_in(pid, "STtZX");
 }
 
 bool tf_proc_descends(pid_t pid, pid_t from)

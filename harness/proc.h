@@ -42,6 +42,8 @@ pid_t tf_proc_parent(pid_t pid);
 bool tf_proc_descends(pid_t pid, pid_t from);
 /* Is each of its threads stopped, or dead? As the host numbers it. */
 bool tf_proc_stopped(pid_t pid);
+/* Or asleep, with nothing to run for? */
+bool tf_proc_rests(pid_t pid);
 /* Its only child; 0: none; -1: several. Dead ones don't count. */
 pid_t tf_proc_child(pid_t pid);
 

@@ -45,6 +45,23 @@ static void what_cannot_be_brought_about_is_3_with_the_reason(void)
     }
 }
 
+/* As long as another has the CPU, its queue is full. */
+static void a_server_without_cpu_is_not_full(void)
+{
+    const char *pin = "taskset -cp $(taskset -cp $$ | sed \"s/.* //;s/[-,].*//\") $$ >&2";
+    const char *file = scenario(
+        it_text("timeout: 20s\nprograms:\n"
+                "  busy: {role: client, run: [sh, -c, '%s; while :; do :; done']}\n"
+                "  server: [sh, -c, '%s; exec nice -n 19 $0 -p $1', '{fixtures}/echo-good', '{port}']\n"
+                "steps: [start: busy, fill: {port: {port}}]\n",
+                pin, pin));
+    for (int i = 0; i < 3; i++) {
+        struct it_child *run = RUN(file);
+        CHECK_EXIT(run, 3);
+        CHECK_HAS(run->out, "the server accepts what comes");
+    }
+}
+
 static void queues_differ_by_the_address(void)
 {
     /* The one on 127.0.0.1 is full, the one on ::1 is another. */
@@ -191,7 +208,8 @@ static void who_has_become_another_user_is_limited_too(void)
 
 IT_SUITE(steps, TEST(the_kernel_itself_gives_emfile_until_the_limit_is_restored),
          TEST(who_has_become_another_user_is_limited_too),
-         TEST(what_cannot_be_brought_about_is_3_with_the_reason), TEST(queues_differ_by_the_address),
-         TEST(stopping_stops_all_that_is_forked), TEST(stopping_stops_a_daemon_that_was_left_just_now),
-         TEST(ports_are_held_on_the_host_too), TEST(what_takes_a_network_of_its_own_is_skipped_on_the_host),
+         TEST(what_cannot_be_brought_about_is_3_with_the_reason), TEST(a_server_without_cpu_is_not_full),
+         TEST(queues_differ_by_the_address), TEST(stopping_stops_all_that_is_forked),
+         TEST(stopping_stops_a_daemon_that_was_left_just_now), TEST(ports_are_held_on_the_host_too),
+         TEST(what_takes_a_network_of_its_own_is_skipped_on_the_host),
          TEST(a_full_queue_stays_full_until_it_is_drained), TEST(what_lasts_for_a_time_ends_by_itself))
