@@ -173,6 +173,7 @@ void tf_held_expire(struct tf_case_run *run)
 
 void tf_held_end(struct tf_case_run *run)
 {
+    tf_late_end(run);
     while (run->held != NULL)
         tf_held_free(run, run->held);
     for (int i = 0; i < 2; i++)
@@ -275,6 +276,24 @@ static int connect_both(struct tf_case_run *run, struct tf_held *held, const str
     return 0;
 }
 
+/* Each end sends the other this, and has read it: what is unread would make a RST of
+ * its FIN. */
+static int exchange(struct tf_case_run *run, const struct connection *both, const char *data,
+                    struct tf_error *error)
+{
+    const int ends[2] = {both->server, both->client};
+    uint64_t until_ns = tf_case_now() + SETTLED_S * TF_SECOND_NS;
+    char buffer[TF_LEAVE_DATA];
+    size_t size = strlen(data);
+    for (int i = 0; i < 2; i++) {
+        if (send(ends[i], data, size, MSG_NOSIGNAL) != (ssize_t)size ||
+            !tf_case_until(run, readable, &ends[!i], until_ns) ||
+            recv(ends[!i], buffer, sizeof(buffer), 0) != (ssize_t)size)
+            return tf_error_set(error, "the data did not arrive");
+    }
+    return 0;
+}
+
 /* The second end closes once the first one's FIN has been acknowledged: were the two
  * to cross, a late acknowledgement could find one end gone, and its RST would end
  * the TIME_WAIT (RFC 1337). */
@@ -311,13 +330,21 @@ void tf_case_time_wait(struct tf_case_run *run, const struct tf_step *step)
 {
     const struct tf_leave *leave = step->time_wait;
     struct connection both = {.client = -1};
+    struct tf_tap *tap = NULL;
     struct tf_error error;
     struct tf_held *held = tf_held_new(run, TF_HELD_PORT, leave->address, tf_case_port(run, leave->port), 0);
     if (held == NULL)
         return;
-    int result = connect_both(run, held, leave, &both, &error);
+    int result = tf_late_open(run, leave, &tap, &error);
+    if (result == 0)
+        result = connect_both(run, held, leave, &both, &error);
+    if (result == 0 && leave->data != NULL)
+        result = exchange(run, &both, leave->data, &error);
     if (result == 0)
         result = close_both(run, held, &both, leave->first == TF_PART_CLIENT, &error);
+    if (result == 0 && tap != NULL)
+        result = tf_late_note(run, tap, &error);
+    tf_late_close(tap);
     if (both.client >= 0)
         close(both.client);
     tf_held_free(run, held);

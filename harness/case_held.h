@@ -65,6 +65,19 @@ uint16_t tf_local_port(int fd);
 void tf_held_fail(struct tf_case_run *run, const char *what, const char *expected,
                   const struct tf_error *error);
 
+/* ---- case_late.c ---- */
+
+struct tf_tap; /* sees the segments of one connection */
+
+/* A tap for the connection that `leave` is about to make, where a later step wants a
+ * segment of it: else NULL in *tap. 0, or -1 with *error filled. */
+int tf_late_open(struct tf_case_run *run, const struct tf_leave *leave, struct tf_tap **tap,
+                 struct tf_error *error);
+/* Keeps what it has seen of the connection, which is over. */
+int tf_late_note(struct tf_case_run *run, struct tf_tap *tap, struct tf_error *error);
+void tf_late_close(struct tf_tap *tap); /* NULL is fine */
+void tf_late_end(struct tf_case_run *run);
+
 /* ---- case_fill.c, case_syn.c ---- */
 
 #define TF_MS UINT64_C(1000000)

@@ -66,6 +66,10 @@ bool tf_case_needs_met(const struct tf_case_run *run)
     const struct tf_fault *fault = fault_for_the_wire(one);
     if (fault != NULL)
         return skip(run, "its fault %s needs a network namespace: %s", fault->text, why);
+    for (uint32_t i = 0; i < one->steps_count; i++)
+        if (one->steps[i].late_segment != NULL)
+            return skip(run, "%s, which takes a raw socket, needs a network namespace: %s",
+                        one->steps[i].text, why);
     const struct tf_step *opens = opens_to_all(one);
     if (opens != NULL)
         return skip(run, "%s, which is for a network namespace only: %s", opens->text, why);

@@ -76,6 +76,7 @@ struct tf_case_run {
     char *dir; /* {dir} */
     uint64_t started_ns, deadline_ns;
     struct tf_held *held; /* what steps hold in the network */
+    struct tf_old *old;   /* connections of which a segment will be late */
     struct tf_spares {
         int fds[TF_SOCKETS_MAX];
         size_t count;
@@ -199,7 +200,7 @@ bool tf_running_patient(struct tf_running *running);
 /* Makes that a finding on this one. */
 void tf_running_tell_still(struct tf_running *running);
 
-/* ---- case_held.c, case_fill.c: real sockets of the tool's own in the sandbox ---- */
+/* ---- case_held.c, case_fill.c, case_late.c: real sockets of the tool's own in the sandbox ---- */
 
 /* The number of a port that a step names. */
 uint16_t tf_case_port(const struct tf_case_run *run, const char *text);
@@ -208,6 +209,7 @@ uint16_t tf_case_port(const struct tf_case_run *run, const char *text);
  * is so. Where it is not, the case is broken and over. */
 void tf_case_occupy(struct tf_case_run *run, const struct tf_step *step);
 void tf_case_time_wait(struct tf_case_run *run, const struct tf_step *step);
+void tf_case_late_segment(struct tf_case_run *run, const struct tf_step *step);
 void tf_case_fill(struct tf_case_run *run, const struct tf_step *step);
 /* Ends it; what has ended already (`for`) is no mistake. */
 void tf_case_vacate(struct tf_case_run *run, const struct tf_step *step);

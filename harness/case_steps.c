@@ -280,6 +280,8 @@ static void do_step(struct tf_case_run *run, const struct tf_step *step)
         tf_case_vacate(run, step);
     if (step->time_wait != NULL)
         tf_case_time_wait(run, step);
+    if (step->late_segment != NULL)
+        tf_case_late_segment(run, step);
     if (step->fill != NULL)
         tf_case_fill(run, step);
     if (step->drain != NULL)

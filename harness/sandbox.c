@@ -173,9 +173,11 @@ void tf_sandbox_free(struct tf_sandbox *sandbox)
         free(sandbox);
 }
 
-int tf_sandbox_sockets(struct tf_sandbox *sandbox, int family, int *fds, size_t count, struct tf_error *error)
+static int make_sockets(struct tf_sandbox *sandbox, int family, int type, int *fds, size_t count,
+                        struct tf_error *error)
 {
-    struct tf_request request = {.kind = TF_REQUEST_SOCKET, .family = family, .count = (int32_t)count};
+    struct tf_request request = {
+        .kind = TF_REQUEST_SOCKET, .family = family, .type = type, .count = (int32_t)count};
     struct tf_notice notice = {0};
     int result = tf_sandbox_ask(sandbox, &request, NULL, 0, TF_NOTICE_SOCKET, &notice, error);
     if (!result)
@@ -192,6 +194,19 @@ int tf_sandbox_sockets(struct tf_sandbox *sandbox, int family, int *fds, size_t 
         return -1;
     /* unix(7): what does not fit into this process's limit is left out. */
     return tf_error_errno(error, notice.error ? notice.error : EMFILE, "socket");
+}
+
+int tf_sandbox_sockets(struct tf_sandbox *sandbox, int family, int *fds, size_t count, struct tf_error *error)
+{
+    return make_sockets(sandbox, family, SOCK_STREAM, fds, count, error);
+}
+
+int tf_sandbox_raw_socket(struct tf_sandbox *sandbox, int family, struct tf_error *error)
+{
+    int fd;
+    if (sandbox->kind != TF_SANDBOX_PRIVATE)
+        return tf_error_set(error, "a raw socket needs a private network");
+    return make_sockets(sandbox, family, SOCK_RAW, &fd, 1, error) == 0 ? fd : -1;
 }
 
 int tf_sandbox_sysctl(struct tf_sandbox *sandbox, const char *name, const char *value, struct tf_error *error)

@@ -85,6 +85,10 @@ enum { TF_SOCKETS_MAX = 32 };
 int tf_sandbox_sockets(struct tf_sandbox *sandbox, int family, int *fds, size_t count,
                        struct tf_error *error);
 
+/* A raw socket for TCP segments (raw(7)) in the sandbox's network, likewise.
+ * TF_SANDBOX_PRIVATE only: on the host it takes a privilege. The descriptor, or -1. */
+int tf_sandbox_raw_socket(struct tf_sandbox *sandbox, int family, struct tf_error *error);
+
 /* ---- what the kernel knows of the sandbox's sockets: never a connection of our own ---- */
 
 /* One row of the socket table. */

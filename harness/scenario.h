@@ -174,7 +174,7 @@ struct tf_signalling {
     int line, column;
 };
 
-/* ---- what steps put into the network: case_held.c, case_fill.c ---- */
+/* ---- what steps put into the network: case_held.c, case_fill.c, case_late.c ---- */
 
 enum tf_queue { TF_QUEUE_ACCEPT, TF_QUEUE_SYN };
 
@@ -190,6 +190,17 @@ struct tf_leave { /* a TIME_WAIT */
     char *port, *peer, *address;
     int first; /* enum tf_part: which end of the connection closes first */
     bool reuseaddr;
+    char *data; /* what each end sends before; NULL: nothing */
+    uint64_t given;
+    int line, column;
+};
+
+enum { TF_LEAVE_DATA = 1000 }; /* bytes of it, at most: one segment */
+
+struct tf_late { /* a segment of the connection that has left a TIME_WAIT */
+    char *port, *peer, *address;
+    int to; /* enum tf_part: at which end it arrives */
+    bool acceptable, reset;
     uint64_t given;
     int line, column;
 };
@@ -213,6 +224,7 @@ struct tf_step { /* exactly one of these is given */
     struct tf_net_pattern *expect_state;
     struct tf_occupy *occupy;
     struct tf_leave *time_wait;
+    struct tf_late *late_segment;
     struct tf_fill *fill;
     char *vacate, *drain; /* ports */
     uint64_t pause_ns;
@@ -275,6 +287,9 @@ int tf_case_actor(const struct tf_case *one, const char *name);
 
 /* Which fault an `arm` or `disarm` means: from 1; 0 all of the actor's; -1 none. */
 int tf_case_fault(const struct tf_actor *actor, const struct tf_arming *arming);
+
+/* Is it a segment of the connection that leaves this TIME_WAIT (NULL: none)? */
+bool tf_late_of(const struct tf_late *late, const struct tf_leave *leave);
 
 /* The automatic checks that `allow` may name; ends with NULL. */
 extern const char *const tf_scenario_checks[];

@@ -215,13 +215,44 @@ static bool was_held(const struct check *check, const char *port, bool occupied)
     return false;
 }
 
-/* With cookies (ip-sysctl.rst, tcp_syncookies) a full queue of SYNs is no obstacle. */
-static bool without_cookies(const struct tf_case *one)
+static bool turns_off(const struct tf_case *one, const char *sysctl)
 {
     for (uint32_t i = 0; i < one->sysctl_count; i++)
-        if (strcmp(one->sysctl[i].name, "net.ipv4.tcp_syncookies") == 0)
+        if (strcmp(one->sysctl[i].name, sysctl) == 0)
             return strcmp(one->sysctl[i].value, "0") == 0;
     return false;
+}
+
+static bool same(const char *one, const char *other)
+{
+    return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+}
+
+bool tf_late_of(const struct tf_late *late, const struct tf_leave *leave)
+{
+    return leave != NULL && same(late->port, leave->port) && same(late->peer, leave->peer) &&
+           same(late->address, leave->address);
+}
+
+static int check_late(const struct check *check, const struct tf_late *late)
+{
+    bool left = false;
+    for (uint32_t i = 0; i < check->step; i++)
+        left |= tf_late_of(late, check->one->steps[i].time_wait);
+    if (!left)
+        return REFUSE(check, late, "late_segment: no step before it leaves a TIME_WAIT of %s and %s",
+                      late->port, late->peer);
+    /* RFC 9293, 3.10.7.4: it gets no answer, and changes nothing. */
+    if (late->reset && !late->acceptable)
+        return REFUSE(check, late,
+                      "late_segment: a RST that is not acceptable does nothing; "
+                      "acceptable: true makes it so");
+    /* RFC 7323, PAWS: they show that it is old. */
+    if (late->acceptable && !late->reset && !turns_off(check->one, "net.ipv4.tcp_timestamps"))
+        return REFUSE(check, late,
+                      "late_segment: old data is never acceptable while there are timestamps; "
+                      "sandbox: {sysctl: {net.ipv4.tcp_timestamps: 0}} turns them off");
+    return 0;
 }
 
 /* Whether a step before has limited this program. */
@@ -250,7 +281,14 @@ static int check_held(const struct check *check, const struct tf_step *step)
     if (step->time_wait != NULL && step->time_wait->peer != NULL &&
         strcmp(step->time_wait->peer, step->time_wait->port) == 0)
         return REFUSE(check, step->time_wait, "time_wait: the peer's port must be another");
-    if (step->fill != NULL && step->fill->queue == TF_QUEUE_SYN && !without_cookies(check->one))
+    if (step->time_wait != NULL && step->time_wait->data != NULL &&
+        strlen(step->time_wait->data) > TF_LEAVE_DATA)
+        return REFUSE(check, step->time_wait, "time_wait: data of more than %d bytes", TF_LEAVE_DATA);
+    if (step->late_segment != NULL && check_late(check, step->late_segment) != 0)
+        return -1;
+    /* With cookies (ip-sysctl.rst, tcp_syncookies) a full queue of SYNs is no obstacle. */
+    if (step->fill != NULL && step->fill->queue == TF_QUEUE_SYN &&
+        !turns_off(check->one, "net.ipv4.tcp_syncookies"))
         return REFUSE(check, step->fill,
                       "fill: a queue of SYNs is never full while there are SYN cookies; "
                       "sandbox: {sysctl: {net.ipv4.tcp_syncookies: 0}} turns them off");

@@ -106,11 +106,26 @@ static const struct tf_key occupy_keys[] = {
 const struct tf_mapping tf_occupy_shape = {"occupy", NULL, false, occupy_keys};
 
 static const struct tf_key time_wait_keys[] = {
-    {"port", tf_write_port, NULL, true},         {"peer", tf_write_port, NULL, false},
-    {"address", tf_write_loopback, NULL, false}, {"first", tf_write_part, NULL, false},
-    {"reuseaddr", tf_write_flag, NULL, false},   {0},
+    {"port", tf_write_port, NULL, true},
+    {"peer", tf_write_port, NULL, false},
+    {"address", tf_write_loopback, NULL, false},
+    {"first", tf_write_part, NULL, false},
+    {"reuseaddr", tf_write_flag, NULL, false},
+    {"data", tf_write_text, NULL, false},
+    {0},
 };
 const struct tf_mapping tf_time_wait_shape = {"time_wait", NULL, false, time_wait_keys};
+
+static const struct tf_key late_segment_keys[] = {
+    {"port", tf_write_port, NULL, true},
+    {"peer", tf_write_port, NULL, true},
+    {"address", tf_write_loopback, NULL, false},
+    {"to", tf_write_part, NULL, false},
+    {"acceptable", tf_write_flag, NULL, false},
+    {"reset", tf_write_flag, NULL, false},
+    {0},
+};
+const struct tf_mapping tf_late_segment_shape = {"late_segment", NULL, false, late_segment_keys};
 
 static const struct tf_key fill_keys[] = {
     {"port", tf_write_port, NULL, true},
@@ -135,6 +150,7 @@ static const struct tf_key step_keys[] = {
     {"occupy", tf_write_map, &tf_occupy_shape, false},
     {"vacate", tf_write_port, NULL, false},
     {"time_wait", tf_write_map, &tf_time_wait_shape, false},
+    {"late_segment", tf_write_map, &tf_late_segment_shape, false},
     {"fill", tf_write_map, &tf_fill_shape, false},
     {"drain", tf_write_port, NULL, false},
     {"pause", tf_write_time, NULL, false},
@@ -180,10 +196,23 @@ static const struct tf_key file_keys[] = {
 const struct tf_mapping tf_file_shape = {"a scenario file", NULL, false, file_keys};
 
 const struct tf_mapping *const tf_mappings[] = {
-    &tf_file_shape,   &tf_case_shape,      &tf_actor_shape,   &tf_expect_shape,
-    &tf_step_shape,   &tf_wait_shape,      &tf_pattern_shape, &tf_event_shape,
-    &tf_state_shape,  &tf_fault_shape,     &tf_arming_shape,  &tf_sandbox_shape,
-    &tf_occupy_shape, &tf_time_wait_shape, &tf_fill_shape,    NULL,
+    &tf_file_shape,
+    &tf_case_shape,
+    &tf_actor_shape,
+    &tf_expect_shape,
+    &tf_step_shape,
+    &tf_wait_shape,
+    &tf_pattern_shape,
+    &tf_event_shape,
+    &tf_state_shape,
+    &tf_fault_shape,
+    &tf_arming_shape,
+    &tf_sandbox_shape,
+    &tf_occupy_shape,
+    &tf_time_wait_shape,
+    &tf_late_segment_shape,
+    &tf_fill_shape,
+    NULL,
 };
 
 uint64_t tf_key_bit(const struct tf_mapping *shape, const char *name)

@@ -36,7 +36,7 @@ struct tf_mapping {
 
 extern const struct tf_mapping tf_file_shape, tf_case_shape, tf_actor_shape, tf_expect_shape, tf_step_shape,
     tf_wait_shape, tf_pattern_shape, tf_event_shape, tf_state_shape, tf_fault_shape, tf_arming_shape,
-    tf_sandbox_shape, tf_occupy_shape, tf_time_wait_shape, tf_fill_shape;
+    tf_sandbox_shape, tf_occupy_shape, tf_time_wait_shape, tf_late_segment_shape, tf_fill_shape;
 
 /* All of them; ends with NULL. */
 extern const struct tf_mapping *const tf_mappings[];

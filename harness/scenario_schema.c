@@ -183,6 +183,18 @@ static const cyaml_schema_field_t time_wait_fields[] = {
     TEXT("address", tf_leave, address),
     INT("first", tf_leave, first),
     BOOL("reuseaddr", tf_leave, reuseaddr),
+    TEXT("data", tf_leave, data),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t late_segment_fields[] = {
+    STANDS(tf_late),
+    TEXT("port", tf_late, port),
+    TEXT("peer", tf_late, peer),
+    TEXT("address", tf_late, address),
+    INT("to", tf_late, to),
+    BOOL("acceptable", tf_late, acceptable),
+    BOOL("reset", tf_late, reset),
     CYAML_FIELD_END,
 };
 
@@ -211,6 +223,7 @@ static const cyaml_schema_field_t step_fields[] = {
     ONE("occupy", tf_step, occupy, occupy_fields),
     TEXT("vacate", tf_step, vacate),
     ONE("time_wait", tf_step, time_wait, time_wait_fields),
+    ONE("late_segment", tf_step, late_segment, late_segment_fields),
     ONE("fill", tf_step, fill, fill_fields),
     TEXT("drain", tf_step, drain),
     UINT("pause", tf_step, pause_ns),

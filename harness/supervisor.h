@@ -14,7 +14,7 @@ enum tf_request_kind {
     TF_REQUEST_SPAWN,  /* with the descriptors of struct tf_spawn */
     TF_REQUEST_SIGNAL, /* answered where it is awaited */
     TF_REQUEST_KILL,   /* a program and everything below it; no answer */
-    TF_REQUEST_SOCKET, /* some for TCP; answered, and they come along */
+    TF_REQUEST_SOCKET, /* some for TCP, or a raw one; answered, and they come along */
     TF_REQUEST_SYSCTL,
     TF_REQUEST_HANDS, /* with a segment's descriptor: starts the second hand for it */
     TF_REQUEST_STOP,  /* everything; the supervisor ends after the answer */
@@ -24,7 +24,8 @@ struct tf_request {
     uint32_t kind;
     uint32_t id; /* of the program, from 1: the tool chooses it */
     int32_t signal;
-    int32_t family, count;      /* TF_REQUEST_SOCKET: AF_INET, AF_INET6; 1..TF_SOCKETS_MAX */
+    int32_t family, type;       /* TF_REQUEST_SOCKET: AF_INET, AF_INET6; SOCK_STREAM, SOCK_RAW */
+    int32_t count;              /* 1..TF_SOCKETS_MAX */
     bool group;                 /* TF_REQUEST_SIGNAL: to the process group that it leads */
     bool awaited;               /* TF_REQUEST_SIGNAL */
     bool has_std[3];            /* TF_REQUEST_SPAWN: which of 0, 1, 2 are sent along */

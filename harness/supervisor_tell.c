@@ -2,6 +2,7 @@
 #include "supervisor.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -33,7 +34,7 @@ void tf_supervisor_make_sockets(int socket_fd, const struct tf_request *request)
     int fds[TF_SOCKETS_MAX] = {0};
     size_t count = 0;
     while (count < (size_t)request->count && !notice.error) {
-        fds[count] = socket(request->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        fds[count] = socket(request->family, request->type | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
         if (fds[count] < 0)
             notice.error = errno;
         else

@@ -62,6 +62,28 @@ static void a_server_without_cpu_is_not_full(void)
     }
 }
 
+static void a_late_segment_that_has_not_done_its_work_is_3_with_the_reason(void)
+{
+    static const struct {
+        const char *how, *sysctl, *reason;
+    } wrong[] = {
+        /* The TIME_WAIT is at the other end. */
+        {"first: client", "net.ipv4.tcp_timestamps: 0", "there is no connection of this pair"},
+        {"reuseaddr: true", "net.ipv4.tcp_timestamps: 0, net.ipv4.tcp_rfc1337: 1", "it was not accepted"},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct it_child *run =
+            RUN(scenario(it_text("client: 'true'\nsandbox: {sysctl: {%s}}\nsteps:\n"
+                                 "- time_wait: {port: {port}, peer: {port:x}, data: old, %s}\n"
+                                 "- late_segment: {port: {port}, peer: {port:x}, acceptable: true}\n",
+                                 wrong[i].sysctl, wrong[i].how)));
+        CHECK_EXIT(run, 3);
+        CHECK_HAS(run->out, "BROKEN steps");
+        CHECK_HAS(run->out, "expected  {late_segment: ");
+        CHECK_HAS(run->out, it_text("got       %s", wrong[i].reason));
+    }
+}
+
 static void queues_differ_by_the_address(void)
 {
     /* The one on 127.0.0.1 is full, the one on ::1 is another. */
@@ -137,14 +159,21 @@ static void what_takes_a_network_of_its_own_is_skipped_on_the_host(void)
                                "- name: only holds\n"
                                "  steps: [occupy: {port: {port}, address: '::'}]\n"
                                "- name: loses a FIN\n"
-                               "  client: {faults: 'shutdown:drop=1s:peer=:{port}'}\n"));
+                               "  client: {faults: 'shutdown:drop=1s:peer=:{port}'}\n"
+                               "- name: comes late\n"
+                               "  steps:\n"
+                               "  - time_wait: {port: {port}, peer: {port:x}}\n"
+                               "  - late_segment: {port: {port}, peer: {port:x}}\n"));
     CHECK_EXIT(run, 0);
     CHECK_HAS(run->out,
               "skip   steps: opens: {occupy: {port: {port}, address: ::, listen: true}}, which is for "
               "a network namespace only: --host");
     CHECK_HAS(run->out, "skip   steps: loses a FIN: its fault shutdown:drop=1s:peer=:{port} needs a network "
                         "namespace: --host");
-    CHECK_HAS(run->out, "3 cases: 1 ok, 2 skipped");
+    CHECK_HAS(run->out,
+              "skip   steps: comes late: {late_segment: {port: {port}, peer: {port:x}}}, which takes a raw "
+              "socket, needs a network namespace: --host");
+    CHECK_HAS(run->out, "4 cases: 1 ok, 3 skipped");
 }
 
 /* ---- their end ---- */
@@ -209,6 +238,7 @@ static void who_has_become_another_user_is_limited_too(void)
 IT_SUITE(steps, TEST(the_kernel_itself_gives_emfile_until_the_limit_is_restored),
          TEST(who_has_become_another_user_is_limited_too),
          TEST(what_cannot_be_brought_about_is_3_with_the_reason), TEST(a_server_without_cpu_is_not_full),
+         TEST(a_late_segment_that_has_not_done_its_work_is_3_with_the_reason),
          TEST(queues_differ_by_the_address), TEST(stopping_stops_all_that_is_forked),
          TEST(stopping_stops_a_daemon_that_was_left_just_now), TEST(ports_are_held_on_the_host_too),
          TEST(what_takes_a_network_of_its_own_is_skipped_on_the_host),

@@ -189,6 +189,29 @@ static void a_socket_belongs_to_the_sandbox(void)
     close(own);
 }
 
+/* Its own network is what a raw socket may reach: not the host's. */
+static void a_raw_socket_belongs_to_a_private_sandbox(void)
+{
+    struct tf_unit_run run;
+    int own = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), type = 0;
+    socklen_t length = sizeof type;
+    if (tf_unit_open(&run, TF_SANDBOX_HOST) == 0) {
+        CU_ASSERT_EQUAL(tf_sandbox_raw_socket(run.sandbox, AF_INET, &run.error), -1);
+        TF_SAME(run.error.text, "a raw socket needs a private network");
+        tf_unit_close(&run);
+    }
+    if (tf_unit_open(&run, TF_SANDBOX_PRIVATE) == 0) {
+        int fd = tf_sandbox_raw_socket(run.sandbox, AF_INET, &run.error);
+        TF_CHECK(fd >= 0, "%s", run.error.text);
+        CU_ASSERT_EQUAL(getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length), 0);
+        CU_ASSERT_EQUAL(type, SOCK_RAW);
+        CU_ASSERT_NOT_EQUAL(network_of(fd), network_of(own));
+        close(fd);
+        tf_unit_close(&run);
+    }
+    close(own);
+}
+
 /* The lowest number that is free. */
 static int next_fd(void)
 {
@@ -345,7 +368,7 @@ static void reserved_ports_are_free_and_differ(void)
 TF_SUITE(sandbox, TF_TEST(a_listener_is_seen_and_its_end), TF_TEST(states_are_those_of_the_kernel),
          TF_TEST(mapped_addresses_are_ipv4), TF_TEST(states_have_names),
          TF_TEST(loopback_is_up_in_a_private_network), TF_TEST(the_same_port_in_two_sandboxes),
-         TF_TEST(a_socket_belongs_to_the_sandbox),
+         TF_TEST(a_socket_belongs_to_the_sandbox), TF_TEST(a_raw_socket_belongs_to_a_private_sandbox),
          TF_TEST(sockets_beyond_the_limit_are_an_error_and_none_is_left),
          TF_TEST(counters_are_the_network_s_own), TF_TEST(a_sysctl_is_set_inside_only),
          TF_TEST(programs_see_their_own_processes_only),

@@ -203,17 +203,20 @@ static void steps_that_hold_ports_are_taken_in_all_their_forms(void)
 {
     struct tf_scenario *s =
         parse("server: x\n"
-              "sandbox: {sysctl: {net.ipv4.tcp_syncookies: 0}}\n"
+              "sandbox: {sysctl: {net.ipv4.tcp_syncookies: 0, net.ipv4.tcp_timestamps: 0}}\n"
               "steps:\n"
               "- occupy: {port: {port}}\n"
               "- occupy: {port: 80, address: '::', listen: true, reuseaddr: true, reuseport: true, for: 2s}\n"
               "- vacate: {port}\n"
               "- time_wait: {port: '{port:a}'}\n"
               "- time_wait: {port: 80, peer: {port}, address: '::1', first: client, "
-              "reuseaddr: true}\n"
+              "reuseaddr: true, data: 'old one'}\n"
               "- fill: {port: {port}}\n"
               "- fill: {port: 80, address: '::1', queue: syn, for: 1s}\n"
-              "- drain: 80\n");
+              "- drain: 80\n"
+              "- late_segment: {port: 80, peer: {port}, address: '::1'}\n"
+              "- late_segment: {port: 80, peer: {port}, address: '::1', to: client, acceptable: true}\n"
+              "- late_segment: {port: 80, peer: {port}, address: '::1', acceptable: true, reset: true}\n");
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
     const struct tf_step *steps = s->cases[0].steps;
     const struct tf_occupy *plain = steps[0].occupy, *full = steps[1].occupy;
@@ -231,6 +234,15 @@ static void steps_that_hold_ports_are_taken_in_all_their_forms(void)
     CU_ASSERT(steps[5].fill->queue == TF_QUEUE_ACCEPT && steps[6].fill->queue == TF_QUEUE_SYN);
     TF_SAME(steps[6].fill->address, "::1");
     TF_SAME(steps[7].drain, "80");
+    CU_ASSERT(steps[3].time_wait->data == NULL);
+    TF_SAME(steps[4].time_wait->data, "old one");
+    const struct tf_late *old = steps[8].late_segment, *next = steps[9].late_segment;
+    TF_SAME(old->port, "80");
+    TF_SAME(old->peer, "{port}");
+    TF_SAME(old->address, "::1");
+    CU_ASSERT(old->to != TF_PART_CLIENT && !old->acceptable && !old->reset);
+    CU_ASSERT(next->to == TF_PART_CLIENT && next->acceptable && !next->reset);
+    CU_ASSERT(steps[10].late_segment->acceptable && steps[10].late_segment->reset);
     TF_SAME(steps[1].text, "{occupy: {port: 80, address: ::, listen: true, reuseaddr: true, "
                            "reuseport: true, for: 2s}}");
     TF_SAME(steps[2].text, "{vacate: {port}}");

@@ -209,11 +209,21 @@ static void the_schema_has_the_same_keys(void)
         const struct tf_mapping *mapping;
         const char *definition;
     } pairs[] = {
-        {&tf_file_shape, NULL},         {&tf_case_shape, "case"},           {&tf_actor_shape, "program"},
-        {&tf_expect_shape, "expect"},   {&tf_step_shape, "step"},           {&tf_wait_shape, "wait"},
-        {&tf_pattern_shape, "pattern"}, {&tf_event_shape, "event"},         {&tf_state_shape, "state"},
-        {&tf_fault_shape, "fault"},     {&tf_arming_shape, "arm"},          {&tf_occupy_shape, "occupy"},
-        {&tf_fill_shape, "fill"},       {&tf_time_wait_shape, "time_wait"},
+        {&tf_file_shape, NULL},
+        {&tf_case_shape, "case"},
+        {&tf_actor_shape, "program"},
+        {&tf_expect_shape, "expect"},
+        {&tf_step_shape, "step"},
+        {&tf_wait_shape, "wait"},
+        {&tf_pattern_shape, "pattern"},
+        {&tf_event_shape, "event"},
+        {&tf_state_shape, "state"},
+        {&tf_fault_shape, "fault"},
+        {&tf_arming_shape, "arm"},
+        {&tf_occupy_shape, "occupy"},
+        {&tf_fill_shape, "fill"},
+        {&tf_time_wait_shape, "time_wait"},
+        {&tf_late_segment_shape, "late_segment"},
     };
     json_t *schema = json_load_file(TF_SOURCE "/harness/scenario.schema.json", 0, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(schema);
