@@ -11,6 +11,7 @@
 #include "rule.h"
 #include "socket.h"
 #include "trace.h"
+#include "turn.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -332,12 +333,13 @@ static long judged(struct tf_call *call, const struct tf_counted *counted)
 
     before(call);
     long result;
-    bool taken = false, met = call->socket && tf_hold_meet(call, &result, &taken);
+    bool taken = false, turn = false, met = call->socket && tf_hold_meet(call, &result, &taken);
     bool named = !met && !taken &&
                  ((atomic_load(&segment->gate[call->id]) & TF_GATE_RULE) ||
                   (atomic_load(&tf_self.failpoints) & TF_BIT(call->id)));
     if (named) {
         ask(call, &question, function, sizeof function);
+        turn = tf_turn_take(call);
         decide_before(call, &counters, counted->ordinal, &question);
     }
     if (counted->counter && !call->effect.counted) /* not one of the rule's after all */
@@ -359,6 +361,8 @@ static long judged(struct tf_call *call, const struct tf_counted *counted)
     if (call->socket)
         tf_hold_after(call, result);
     settle_account(call, &counters);
+    if (turn)
+        tf_turn_leave();
     if (traced) {
         tf_trace_leave(call, &event, number, result);
         if (call->id == TF_close && call->socket)

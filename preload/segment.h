@@ -27,7 +27,7 @@
 #define TF_SEGMENT_MAGIC UINT64_C(0x314c554146504354) /* "TCPFAUL1" */
 
 enum {
-    TF_SEGMENT_VERSION = 6,
+    TF_SEGMENT_VERSION = 7,
     TF_MODULES = 512,
     TF_MODULE_PATH = 240,
     TF_PROCESSES = 4096,
@@ -235,6 +235,7 @@ struct tf_segment {
     _Alignas(64) _Atomic uint8_t quick[64];
     _Alignas(64) _Atomic uint32_t conns; /* connections so far */
     _Atomic uint32_t holds;              /* holds so far: 0, and no wait need look for them */
+    _Atomic uint64_t accepting;          /* the thread whose turn it is to accept: turn.h; 0: none */
     struct tf_hands hands;
     struct tf_plan plan;
     struct tf_rule_state state[TF_RULES_MAX];

@@ -133,11 +133,22 @@ static void the_same_seed_gives_the_same_events_20_times(void)
     }
 }
 
+static void of_two_that_wake_for_one_connection_the_one_that_gets_it_is_struck(void)
+{
+    for (int way = IT_BARE; way <= IT_TRACED; way++) {
+        struct it_child *child =
+            it_shimmed(way, "accept:error=ECONNABORTED:when=1:per=process", ARGV(it_program("wakes"), "100"));
+        CHECK_EXIT(child, 0);
+        CHECK_TEXT(child->out, "100 of 100 aborted\n");
+    }
+}
+
 IT_SUITE(threads, TEST(of_300_children_forked_under_three_busy_threads_none_hangs),
          TEST(children_that_skip_the_fork_handlers_do_not_hang), TEST(with_the_control_thread_no_child_hangs),
          TEST(a_vfork_child_does_not_change_what_the_parents_descriptors_are),
          TEST(a_handler_may_jump_out_of_any_call_and_faults_go_on),
          TEST(a_thread_may_be_cancelled_in_a_call_and_faults_go_on),
          TEST(a_signal_handler_may_call_in_the_middle_of_a_call),
+         TEST(of_two_that_wake_for_one_connection_the_one_that_gets_it_is_struck),
          TEST(the_programs_own_random_sequence_is_its_own),
          TEST(the_same_seed_gives_the_same_events_20_times))
