@@ -26,6 +26,7 @@ struct tf_baseline {
     size_t patterns;
     char (*known)[17]; /* ids of findings that were made without faults */
     size_t known_count;
+    bool ends_with_file;              /* a client reads to the end of file, and no reply says its length */
     char no_sent[256], no_reply[256]; /* why {sent}, {reply} are not known; "": they are */
 };
 

@@ -1,6 +1,7 @@
 /* Runs without faults: does it work at all, on which port, with which output, and what
  * does the peer say? */
 #include "battery_phase.h"
+#include "framing.h"
 #include "peer.h"
 
 #include <errno.h>
@@ -292,6 +293,16 @@ static void take_request(struct tf_phase *phase)
         snprintf(check->request, sizeof(check->request), "%" JSON_INTEGER_FORMAT, least);
 }
 
+static bool says_its_length(const char *path)
+{
+    struct tf_error ignored;
+    size_t size = 0;
+    char *reply = path != NULL ? tf_scenario_read(path, &size, &ignored) : NULL;
+    bool told = reply != NULL && tf_framing_told(reply, size);
+    free(reply);
+    return told;
+}
+
 static int of_the_client(struct tf_phase *phase, struct tf_error *error)
 {
     struct tf_check *check = phase->check;
@@ -303,12 +314,15 @@ static int of_the_client(struct tf_phase *phase, struct tf_error *error)
     if (ended != 0)
         return ended;
     take_request(phase);
+    bool read_end = json_is_true(json_object_get(phase->observed[0], "read_end"));
+    baseline->ends_with_file = read_end && !says_its_length(check->known.reply);
     if (!check->bound.own_peer)
         return 0;
     if (check->known.reply == NULL) {
         ended = record(phase, check->reply, sizeof(check->reply), baseline->no_reply,
                        sizeof(baseline->no_reply), error);
         check->known.reply = check->reply[0] != '\0' ? check->reply : NULL;
+        baseline->ends_with_file = read_end && !says_its_length(check->known.reply);
     }
     if (ended != 0 || check->known.reply == NULL)
         return ended;

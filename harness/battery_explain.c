@@ -113,8 +113,8 @@ static void outcome(struct writer *writer, const struct tf_node *expect, const c
     const struct tf_node *wanted = entry(expect, "outcome"), *more = entry(expect, "tolerated");
     int at = tf_case_actor(writer->one, program);
     bool server = at >= 0 && writer->one->actor[at].role == TF_PART_SERVER;
-    bool same = has(wanted, "same") && !has(wanted, "error") && !has(wanted, "part") && !has(wanted, "any") &&
-                more == NULL;
+    bool same = has(wanted, "same") && !has(wanted, "error") && !has(wanted, "part") &&
+                !has(wanted, "other") && !has(wanted, "any") && more == NULL;
     fputs(same && server ? "alive: true" : same ? "exit: 0" : "exit: any", writer->out);
 }
 

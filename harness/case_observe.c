@@ -24,6 +24,7 @@ struct tf_observed {
         bool answered;
     } request[REQUESTS];
     size_t requests;
+    bool read_end; /* of file, as a client */
 };
 
 static void add(struct tf_observed *observed, const struct tf_endpoint *at, bool listens, uint64_t cookie)
@@ -72,6 +73,8 @@ void tf_case_observe_event(struct tf_running *running, const struct tf_event *ev
         observed->v6only[observed->v6onlys++] = event->cookie;
     else
         count_request(observed, event);
+    observed->read_end |= event->role == TF_ROLE_CLIENT && event->error == 0 && event->result == 0 &&
+                          tf_call_info[event->call].class == TF_CLASS_IN;
 }
 
 static json_t *places(const struct tf_observed *observed)
@@ -138,9 +141,10 @@ void tf_case_observe(struct tf_case_run *run)
         json_array_append_new(counts,
                               json_integer((json_int_t)tf_running_watched(running, battery->watch[i])));
     json_t *all =
-        json_pack("{so so so si sI}", "counts", counts, "places", places(running->observed), "programs",
+        json_pack("{so so so si sI sb}", "counts", counts, "places", places(running->observed), "programs",
                   ends(run), "port", run->ports_count > 0 ? (int)tf_case_port(run, "{port}") : 0, "request",
-                  shortest_request(running->observed));
+                  shortest_request(running->observed), "read_end",
+                  running->observed != NULL && running->observed->read_end);
     if (all == NULL || json_dump_file(all, path, JSON_COMPACT) != 0)
         tf_result_note(run->result, "observed.json could not be written");
     json_decref(all);

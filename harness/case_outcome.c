@@ -81,9 +81,11 @@ static enum tf_became ended(const struct tf_case_run *run, uint32_t at, char *go
     if (difference.line > 0)
         snprintf(got + length, size - length, "; in line %zu of its output, expected \"%s\", got \"%s\"",
                  difference.line, difference.expected, difference.got);
-    if (seen->end.status == 0 && !server && wanted == 0 && usual != NULL &&
-        tf_alike_begins(usual->out, seen->out, seen->out_length, run->options->directory))
+    bool success = seen->end.status == 0 && !server && wanted == 0 && usual != NULL;
+    if (success && tf_alike_begins(usual->out, seen->out, seen->out_length, run->options->directory))
         return TF_BECAME_PART;
+    if (success && run->options->battery->baseline->ends_with_file)
+        return TF_BECAME_UNAWARE;
     if (seen->end.status == 0)
         return TF_BECAME_OTHER;
     if (said_something(run, usual, seen))
@@ -119,10 +121,11 @@ enum tf_became tf_case_became(const struct tf_case_run *run, uint32_t at, char *
 
 bool tf_became_allowed(enum tf_became became, unsigned outcomes)
 {
-    unsigned which = became == TF_BECAME_SAME    ? TF_OUTCOME_SAME
-                     : became == TF_BECAME_ERROR ? TF_OUTCOME_ERROR
-                     : became == TF_BECAME_PART  ? TF_OUTCOME_PART
-                                                 : 0;
+    unsigned which = became == TF_BECAME_SAME      ? TF_OUTCOME_SAME
+                     : became == TF_BECAME_ERROR   ? TF_OUTCOME_ERROR
+                     : became == TF_BECAME_PART    ? TF_OUTCOME_PART
+                     : became == TF_BECAME_UNAWARE ? TF_OUTCOME_OTHER
+                                                   : 0;
     if (became == TF_BECAME_NOTHING)
         return true;
     return (outcomes & which) != 0 || ((outcomes & TF_OUTCOME_ANY) != 0 && became != TF_BECAME_KILLED);

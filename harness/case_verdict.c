@@ -256,13 +256,14 @@ static void tolerate(struct verdict *verdict, const char *format, ...)
 
 static enum tf_check_id check_of(enum tf_became became, bool server)
 {
-    return became == TF_BECAME_SAME     ? TF_CHECK_failure_ignored
-           : became == TF_BECAME_PART   ? TF_CHECK_wrong_success
-           : became == TF_BECAME_OTHER  ? TF_CHECK_wrong_success
-           : became == TF_BECAME_KILLED ? TF_CHECK_killed
-           : became == TF_BECAME_HUNG   ? TF_CHECK_hung
-           : server                     ? TF_CHECK_service_lost
-                                        : TF_CHECK_transient_fatal;
+    return became == TF_BECAME_SAME      ? TF_CHECK_failure_ignored
+           : became == TF_BECAME_PART    ? TF_CHECK_wrong_success
+           : became == TF_BECAME_OTHER   ? TF_CHECK_wrong_success
+           : became == TF_BECAME_UNAWARE ? TF_CHECK_wrong_success
+           : became == TF_BECAME_KILLED  ? TF_CHECK_killed
+           : became == TF_BECAME_HUNG    ? TF_CHECK_hung
+           : server                      ? TF_CHECK_service_lost
+                                         : TF_CHECK_transient_fatal;
 }
 
 /* Whether it went on as it may. */

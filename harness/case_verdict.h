@@ -14,6 +14,7 @@ enum tf_became {
     TF_BECAME_ERROR,   /* it ended by itself, with a status that is not 0, and said something */
     TF_BECAME_SILENT,  /* the same, without a word */
     TF_BECAME_PART,    /* it ended with success, as without faults, but its output is cut short */
+    TF_BECAME_UNAWARE, /* it ended with success, and could not know that its output is another */
     TF_BECAME_OTHER,   /* it ended with success, but is not as without faults */
     TF_BECAME_KILLED,  /* by a signal that nobody sent */
     TF_BECAME_HUNG,    /* it still ran at the end */

@@ -63,7 +63,13 @@ enum tf_part { TF_PART_DEFAULT, TF_PART_SERVER, TF_PART_CLIENT };
 /* In a battery: whose command a program is. */
 enum tf_stands { TF_STANDS_SELF, TF_STANDS_TARGET, TF_STANDS_PEER };
 /* What may become of a program of a battery: bits. */
-enum tf_outcome { TF_OUTCOME_SAME = 1, TF_OUTCOME_ERROR = 2, TF_OUTCOME_PART = 4, TF_OUTCOME_ANY = 8 };
+enum tf_outcome {
+    TF_OUTCOME_SAME = 1,
+    TF_OUTCOME_ERROR = 2,
+    TF_OUTCOME_PART = 4,
+    TF_OUTCOME_OTHER = 8,
+    TF_OUTCOME_ANY = 16
+};
 /* What `requires` wants to be known. */
 enum tf_bytes { TF_BYTES_NONE, TF_BYTES_SEND, TF_BYTES_REPLY };
 enum tf_ready {

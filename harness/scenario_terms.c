@@ -235,14 +235,14 @@ TF_WRITER(rule_ref)
 
 TF_WRITER(outcomes)
 {
-    static const char *const words[] = {"same", "error", "part", "any", NULL};
+    static const char *const words[] = {"same", "error", "part", "other", "any", NULL};
     int64_t outcomes = 0;
     if (!canon->battery)
         return tf_canon_fail(canon, node, 0, "\"%s\" has a meaning in a battery only, with the key battery",
                              key->name);
     for (const struct tf_node *each = tf_canon_first(node); each != NULL; each = tf_canon_next(node, each)) {
         int at = 0;
-        if (tf_canon_scalar(canon, key, each, "same, error, part, any, or a list of these") != 0)
+        if (tf_canon_scalar(canon, key, each, "same, error, part, other, any, or a list of these") != 0)
             return -1;
         while (words[at] != NULL && strcmp(words[at], each->text) != 0)
             at++;

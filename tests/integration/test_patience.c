@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <string.h>
 
-static const char *verdict(const char *only, const char *const *command)
+static const char *verdict_beside(const char *peer, const char *only, const char *const *command)
 {
     static unsigned number;
     const char *report = it_text("%s/patience%u.json", it_scratch(), number++);
@@ -23,7 +23,7 @@ static const char *verdict(const char *only, const char *const *command)
                             "-o",
                             report,
                             "--peer",
-                            it_text("%s -p {port}", it_built("fixtures/reply-good")),
+                            it_text("%s -p {port}", peer),
                             "--"};
     size_t count = 13;
     while (*command)
@@ -35,6 +35,11 @@ static const char *verdict(const char *only, const char *const *command)
     got = it_text("%s", got ? got : child->err);
     json_decref(run);
     return got;
+}
+
+static const char *verdict(const char *only, const char *const *command)
+{
+    return verdict_beside(it_built("fixtures/reply-good"), only, command);
 }
 
 #define FETCHES(name, ms) ARGV(it_built("fixtures/" name), "-p", "{port}", "-t", ms)
@@ -64,5 +69,18 @@ static void a_part_is_tolerated_where_nothing_but_its_end_ends_a_reply(void)
     CHECK_TEXT(verdict("client/reading/end-after-first-byte", reads_to_the_end), "not applicable");
 }
 
+/* Its output is no beginning of the usual one: it tells how much has come. */
+static void what_cannot_be_known_is_tolerated(void)
+{
+    const char *echo = it_built("fixtures/echo-good"), *reply = it_built("fixtures/reply-good");
+    const char *const *counts = FETCHES("half-close-client-believes-any-end", "2000");
+    CHECK_TEXT(verdict_beside(echo, "client/reading/early-end-of-file", counts), "tolerated");
+    CHECK_TEXT(verdict_beside(echo, "client/half-close/peer-closes-its-half-at-once", counts), "tolerated");
+    CHECK_TEXT(verdict_beside(echo, "client/reading/reset-after-first-byte", counts), "finding");
+    counts = FETCHES("fetch-takes-cut-reply-as-whole", "2000");
+    CHECK_TEXT(verdict_beside(reply, "client/half-close/peer-closes-its-half-at-once", counts), "finding");
+}
+
 IT_SUITE(patience, TEST(a_limit_beyond_the_deadline_is_tolerated),
-         TEST(a_part_is_tolerated_where_nothing_but_its_end_ends_a_reply))
+         TEST(a_part_is_tolerated_where_nothing_but_its_end_ends_a_reply),
+         TEST(what_cannot_be_known_is_tolerated))
