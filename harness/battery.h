@@ -36,8 +36,8 @@ const struct tf_case *tf_battery_case(const struct tf_batteries *batteries, cons
                                       struct tf_error *error);
 
 /* Writes what the case does, why a good program holds, and a scenario to start one's
- * own from. `target`, `peer`: words, or NULL. 0, or -1 with *error filled. */
+ * own from. `target`, `peer`: words, or NULL; `ready`: of --ready, or NULL. 0, or -1 with *error filled. */
 int tf_battery_explain(const struct tf_batteries *batteries, const struct tf_case *one, char *const *target,
-                       char *const *peer, FILE *out, struct tf_error *error);
+                       char *const *peer, const char *ready, FILE *out, struct tf_error *error);
 
 #endif

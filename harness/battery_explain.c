@@ -13,6 +13,7 @@ struct writer {
     FILE *out;
     const struct tf_case *one;
     char *const *target, *const *peer;
+    const char *ready; /* of the server; NULL: it listens */
 };
 
 /* ---- values ---- */
@@ -41,19 +42,26 @@ static void user_word(FILE *out, const char *word)
     free(text);
 }
 
-static void command(struct writer *writer, int stands)
+/* `alone`: not the run of a program that is written out. */
+static void command(struct writer *writer, int stands, bool alone)
 {
     bool target = stands == TF_STANDS_TARGET;
     bool server = target == (writer->one->file->battery == TF_PART_SERVER);
     char *const *words = target ? writer->target : writer->peer;
     static char *const places[2][3] = {{"my-client", "{port}", NULL}, {"my-server", "{port}", NULL}};
     words = words != NULL && words[0] != NULL ? words : places[server];
-    fputc('[', writer->out);
+    bool waited_for = server && writer->ready != NULL;
+    fputs(waited_for && alone ? "{run: [" : "[", writer->out);
     for (size_t i = 0; words[i] != NULL; i++) {
         fputs(i > 0 ? ", " : "", writer->out);
         user_word(writer->out, words[i]);
     }
     fputc(']', writer->out);
+    if (waited_for) {
+        fputs(", ready: {text: ", writer->out);
+        quoted(writer->out, writer->ready);
+        fputs(alone ? "}}" : "}", writer->out);
+    }
 }
 
 /* What only a battery knows, as something to be filled in. */
@@ -160,7 +168,7 @@ static void flow(struct writer *writer, const struct tf_node *node)
                  : strcmp(node->text, "{peer}") == 0   ? TF_STANDS_PEER
                                                        : TF_STANDS_SELF;
     if (stands != TF_STANDS_SELF) {
-        command(writer, stands);
+        command(writer, stands, strcmp(name_of(node), "run") != 0);
     } else if (node->kind == TF_NODE_SCALAR) {
         scalar(writer, node);
     } else if (node->kind == TF_NODE_MAP) {
@@ -226,10 +234,10 @@ static const struct tf_node *node_of(const struct tf_yaml *yaml, const struct tf
 }
 
 int tf_battery_explain(const struct tf_batteries *batteries, const struct tf_case *one, char *const *target,
-                       char *const *peer, FILE *out, struct tf_error *error)
+                       char *const *peer, const char *ready, FILE *out, struct tf_error *error)
 {
     struct tf_yaml yaml;
-    struct writer writer = {.out = out, .one = one, .target = target, .peer = peer};
+    struct writer writer = {.out = out, .one = one, .target = target, .peer = peer, .ready = ready};
     char id[TF_BATTERY_ID];
     size_t at = 0;
     while (batteries->scenario[at] != one->file)

@@ -76,7 +76,7 @@ void tf_running_start(struct tf_running *running)
                                        [TF_READY_STDOUT] = "the text on stdout that says it is ready",
                                        [TF_READY_STDERR] = "the text on stderr that says it is ready",
                                        [TF_READY_FILE] = "the file that says it is ready",
-                                       [TF_READY_TEXT] = "to listen, and the text of --ready"};
+                                       [TF_READY_TEXT] = "to listen, and to write its text"};
     struct tf_case_run *run = running->run;
     const struct tf_actor *actor = running->actor;
     struct tf_error error = {.text = "out of memory"};

@@ -170,7 +170,8 @@ static int explain(struct tf_check *check, struct tf_error *error)
     char **words = calloc(peer->count + 1, sizeof(*words));
     for (uint32_t i = 0; words != NULL && i < peer->count; i++)
         words[i] = peer->word[i];
-    if (one == NULL || tf_battery_explain(&check->batteries, one, check->words, words, stdout, error) != 0)
+    if (one == NULL || tf_battery_explain(&check->batteries, one, check->words, words, check->settings.ready,
+                                          stdout, error) != 0)
         problem = error->text;
     free(words);
     if (problem != NULL)

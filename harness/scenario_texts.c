@@ -117,9 +117,18 @@ TF_WRITER(part)
     return tf_canon_unknown(canon, node, key->name, words);
 }
 
+static int write_text(const struct tf_canon *canon, const struct tf_node *entry)
+{
+    if (entry->kind != TF_NODE_SCALAR || entry->text[0] == '\0')
+        return tf_canon_fail(canon, entry, 0, "\"%s\" must be a text here, as the program writes it",
+                             entry->key->text);
+    tf_canon_text(canon, "ready_text", entry->text);
+    return 0;
+}
+
 static int write_ready_text(const struct tf_canon *canon, const struct tf_node *entry)
 {
-    static const char *const words[] = {"stdout", "stderr", "file", NULL};
+    static const char *const words[] = {"stdout", "stderr", "file", "text", NULL};
     static const struct tf_key file = {"ready_text", tf_write_file, NULL, false};
     int which = 0;
     while (words[which] != NULL && strcmp(words[which], entry->key->text) != 0)
@@ -129,6 +138,8 @@ static int write_ready_text(const struct tf_canon *canon, const struct tf_node *
     tf_canon_number(canon, "ready", TF_READY_STDOUT + which);
     if (which == 2)
         return tf_write_file(canon, &file, entry);
+    if (which == 3)
+        return write_text(canon, entry);
     if (entry->kind != TF_NODE_SCALAR || !is_regex(entry))
         return tf_canon_fail(canon, entry, 0, "\"%s\" must be a /regex/ here", entry->key->text);
     char *inner = regex_of(canon, entry);
@@ -147,7 +158,9 @@ TF_WRITER(ready)
     if (node->kind != TF_NODE_SCALAR)
         return tf_canon_fail(
             canon, node, 0,
-            "\"%s\" must be listen, none, {stdout: /regex/}, {stderr: /regex/} or {file: name}", key->name);
+            "\"%s\" must be listen, none, {stdout: /regex/}, {stderr: /regex/}, {text: text} or "
+            "{file: name}",
+            key->name);
     for (int i = 0; words[i] != NULL; i++)
         if (strcmp(node->text, words[i]) == 0) {
             tf_canon_number(canon, key->name, TF_READY_LISTEN + i);

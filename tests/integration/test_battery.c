@@ -297,6 +297,18 @@ static void a_server_may_say_when_it_is_ready(void)
                        "no such text", "--", slow, "-p", "{port}", "-t", "10");
     CHECK_INT(child->exit, 3);
     CHECK_HAS(child->err, "did not listen and write the text of --ready");
+    child = CHECK_WITH("server", "--explain", "server/accept/econnaborted", "--ready", "ready \"for\" {a}",
+                       "--", slow, "{port}");
+    CHECK_HAS(child->out, "ready: {text: \"ready \\\"for\\\" {a}\"}}");
+    const char *waits = "{run: \"%s -p {port} -t 400\", ready: {text: \"%s\"}}";
+    const char *path = it_file("ready.yaml", it_text("server: %s\nclient: {run: \"true\", shim: false}\n",
+                                                     it_text(waits, slow, "ready for")));
+    child = it_run(&(struct it_command){.argv = ARGV(it_built("tcpfault"), "run", path)});
+    CHECK_INT(child->exit, 0);
+    path = it_file("never.yaml", it_text("timeout: 1s\nserver: %s\nclient: {run: \"true\", shim: false}\n",
+                                         it_text(waits, slow, "no such text")));
+    child = it_run(&(struct it_command){.argv = ARGV(it_built("tcpfault"), "run", path)});
+    CHECK_INT(child->exit, 1);
 }
 
 static void a_peer_that_dies_of_a_fault_is_no_finding_in_the_server(void)
@@ -362,8 +374,8 @@ static void an_explained_case_is_a_scenario(void)
             size_t size;
             FILE *out = open_memstream(&text, &size);
             const struct tf_case *one = &all.scenario[i / 2]->cases[j];
-            int written =
-                tf_battery_explain(&all, one, i % 2 ? target : NULL, i % 2 ? peer : NULL, out, &error);
+            int written = tf_battery_explain(&all, one, i % 2 ? target : NULL, i % 2 ? peer : NULL,
+                                             i % 2 ? "it's \"up\" {a} /at" : NULL, out, &error);
             fclose(out);
             struct tf_scenario *scenario =
                 written == 0 ? tf_scenario_parse("s.yaml", text, size, &error) : NULL;
