@@ -104,6 +104,12 @@ def main():
     for option in {"-" + o for o in re.findall(r"Fl (-[a-z-]+)", text("harness/man/tcpfault.1"))} - every - {
             "--version"}:
         bad.append("tcpfault(1): tells of %s, which no command has" % option)
+    for kind in "unit", "integration":  # a suite that no list has never runs
+        listed = table("SUITE", "tests/%s/suites.def" % kind)
+        for path in glob.glob("tests/%s/test_*.c" % kind):
+            for suite in re.findall(r"^(?:TF|IT)_SUITE\((\w+)", text(path), re.M):
+                if suite not in listed:
+                    bad.append("%s: the suite %s is not in suites.def" % (path, suite))
     print("\n".join(bad))
     sys.exit(1 if bad else 0)
 
