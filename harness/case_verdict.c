@@ -21,157 +21,6 @@ struct verdict {
     size_t expected;                 /* findings that come from expectations */
 };
 
-static void conclude(struct tf_result *result, enum tf_verdict verdict, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void conclude(struct tf_result *result, enum tf_verdict verdict, const char *format, ...)
-{
-    static const enum tf_status statuses[TF_VERDICTS] = {[TF_PASS] = TF_HELD,
-                                                         [TF_FINDING] = TF_FAILED,
-                                                         [TF_TOLERATED] = TF_HELD,
-                                                         [TF_NOT_APPLICABLE] = TF_SKIPPED,
-                                                         [TF_NOT_TESTED] = TF_SKIPPED};
-    char reason[1024];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(reason, sizeof(reason), format, list);
-    va_end(list);
-    for (char *at = reason; *at != '\0'; at++)
-        *at = *at == '\n' ? ' ' : *at;
-    free(result->reason);
-    result->reason = tf_text_clean(reason, strlen(reason), sizeof(reason), false);
-    result->verdict = verdict;
-    result->status = statuses[verdict];
-}
-
-/* ---- does it apply? ---- */
-
-static void describe_pattern(const struct tf_pattern *pattern, char *out, size_t size)
-{
-    tf_calls_write(pattern->calls, UINT64_MAX, out, size);
-    size_t length = strlen(out);
-    const char *option = pattern->has_opt ? tf_option_name(pattern->opt_level, pattern->opt_name) : NULL;
-    const char *error = pattern->has_error && pattern->error > 0 ? tf_errno_name(pattern->error) : NULL;
-    if (option != NULL && length < size)
-        length += (size_t)snprintf(out + length, size - length, " with %s", option);
-    if (pattern->family != 0 && length < size)
-        length += (size_t)snprintf(out + length, size - length, " on a socket of %s",
-                                   tf_family_name(pattern->family));
-    if (error != NULL && length < size)
-        length += (size_t)snprintf(out + length, size - length, " that fails with %s", error);
-    if (pattern->has_result && pattern->result.min == pattern->result.max && length < size)
-        snprintf(out + length, size - length, " that gives %" PRId64, pattern->result.min);
-}
-
-static bool requirement_met(const struct tf_case_run *run, const struct tf_pattern *pattern)
-{
-    const struct tf_baseline *baseline = run->options->battery->baseline;
-    char calls[300];
-    const char *unknown = pattern->bytes == TF_BYTES_SEND    ? baseline->no_sent
-                          : pattern->bytes == TF_BYTES_REPLY ? baseline->no_reply
-                                                             : "";
-    if (unknown[0] != '\0')
-        conclude(run->result, TF_NOT_APPLICABLE, "%s", unknown);
-    for (size_t i = 0; pattern->bytes == TF_BYTES_NONE && i < baseline->patterns; i++) {
-        if (baseline->pattern[i] != pattern || tf_range_holds(pattern->count, (int64_t)baseline->seen[i]))
-            continue;
-        describe_pattern(pattern, calls, sizeof(calls));
-        if (baseline->seen[i] == 0)
-            conclude(run->result, TF_NOT_APPLICABLE, "without faults it never calls %s", calls);
-        else
-            conclude(run->result, TF_NOT_APPLICABLE, "without faults it calls %s %" PRIu64 " time%s", calls,
-                     baseline->seen[i], baseline->seen[i] == 1 ? "" : "s");
-        return false;
-    }
-    return unknown[0] == '\0';
-}
-
-bool tf_case_applies(struct tf_case_run *run)
-{
-    if (run->options->battery == NULL || run->options->battery->baseline == NULL)
-        return true;
-    for (uint32_t i = 0; i < run->one->requires_count; i++)
-        if (!requirement_met(run, &run->one->requires[i]))
-            return false;
-    return true;
-}
-
-/* "accept", "setsockopt with opt=SO_KEEPALIVE": the calls and the selectors of a rule. */
-static void describe_rule(const char *text, char *out, size_t size)
-{
-    static const char *const selectors[] = {
-        "role=", "family=", "peer=", "local=", "conn=", "opt=", "bytes=", "caller=", "errno=", "exe=", NULL};
-    static const char *const classes[][2] = {{"%accept", "accept"},
-                                             {"%in", "recv, read or their like"},
-                                             {"%out", "send, write or their like"},
-                                             {"%wait", "poll, select or their like"},
-                                             {"%option", "setsockopt or getsockopt"},
-                                             {"%all", "a function of TCP"}};
-    size_t length = strcspn(text, ":");
-    int written = snprintf(out, size, "%.*s", (int)length, text);
-    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
-        if (strlen(classes[i][0]) == length && strncmp(text, classes[i][0], length) == 0)
-            written = snprintf(out, size, "%s", classes[i][1]);
-    const char *with = " with ";
-    for (const char *at = text + length; *at == ':' && written >= 0 && (size_t)written < size;) {
-        size_t part = strcspn(at + 1, ":");
-        bool selects = false;
-        for (int i = 0; selectors[i] != NULL; i++)
-            selects |= strncmp(at + 1, selectors[i], strlen(selectors[i])) == 0;
-        if (selects) {
-            const char *shown = strncmp(at + 1, "opt=", 4) == 0 ? at + 5 : at + 1;
-            written += snprintf(out + written, size - (size_t)written, "%s%.*s", with,
-                                (int)(at + 1 + part - shown), shown);
-            with = ", ";
-        }
-        at += 1 + part;
-    }
-}
-
-static uint64_t fired(const struct tf_rule_seen *rule)
-{
-    return rule->fired + rule->begun;
-}
-
-static void say_unfired(struct tf_result *result, const char *text, const struct tf_rule_seen *rule)
-{
-    char calls[300];
-    describe_rule(text, calls, sizeof(calls));
-    if (rule->undelivered > 0)
-        conclude(result, TF_NOT_APPLICABLE, "%s cannot happen there: %s", text, tf_show_reason(rule->reason));
-    else if (rule->counted > 0)
-        conclude(result, TF_NOT_APPLICABLE, "it calls %s %" PRIu64 " time%s, and the fault is for another",
-                 calls, rule->counted, rule->counted == 1 ? "" : "s");
-    else
-        conclude(result, TF_NOT_APPLICABLE, "it never calls %s", calls);
-}
-
-struct struck { /* what came of the faults on the target, or on the others */
-    size_t rules, fired;
-    const char *unfired; /* the first that did not strike; NULL: all did */
-    const struct tf_rule_seen *seen;
-};
-
-static struct struck struck_on(const struct tf_case_run *run, bool target)
-{
-    struct struck struck = {0};
-    for (uint32_t i = 0; i < run->one->actors; i++) {
-        const struct tf_running *running = &run->running[i];
-        if ((running->actor->stands == TF_STANDS_TARGET) != target || (!target && !running->seen.started))
-            continue;
-        for (uint32_t j = 0; j < running->seen.rules; j++) {
-            bool none = fired(&running->seen.rule[j]) == 0;
-            struck.rules++;
-            struck.fired += !none;
-            if (none && struck.unfired == NULL) {
-                struck.unfired = running->actor->faults[j].text;
-                struck.seen = &running->seen.rule[j];
-            }
-        }
-    }
-    return struck;
-}
-
 /* ---- findings ---- */
 
 static bool made_without_faults(const struct tf_baseline *baseline, const char *id)
@@ -220,7 +69,7 @@ static void found(struct verdict *verdict, enum tf_check_id id, const char *form
     vsnprintf(message, sizeof(message), format, list);
     va_end(list);
     for (uint32_t i = 0; i < target->seen.rules && struck == NULL; i++)
-        if (fired(&target->seen.rule[i]) > 0) {
+        if (tf_rule_fired(&target->seen.rule[i]) > 0) {
             struck = &target->seen.rule[i];
             rule = target->actor->faults[i].text;
         }
@@ -404,39 +253,43 @@ static void forget_findings(struct tf_result *result)
     result->findings_count = 0;
 }
 
-static void decide(struct verdict *verdict, const struct struck *struck)
+static void decide(struct verdict *verdict, const struct tf_struck *struck)
 {
     struct tf_result *result = verdict->result;
     const struct tf_finding *counting = first_counting(result), *note = result->findings;
-    struct struck peers = struck_on(verdict->run, false);
+    struct tf_struck peers = tf_case_struck(verdict->run, false);
     bool must_strike = !verdict->run->one->allow_unfired;
     if (counting != NULL)
-        conclude(result, TF_FINDING, "%s: %s", counting->check->name, counting->message);
+        tf_case_conclude(result, TF_FINDING, "%s: %s", counting->check->name, counting->message);
     else if (struck->unfired != NULL && must_strike)
-        say_unfired(result, struck->unfired, struck->seen);
+        tf_case_say_unfired(result, struck->unfired, struck->seen);
     else if (peers.unfired != NULL && must_strike)
-        conclude(result, TF_NOT_TESTED, "the fault on the other side never struck: %s", peers.unfired);
+        tf_case_conclude(result, TF_NOT_TESTED, "the fault on the other side never struck: %s",
+                         peers.unfired);
     else if (verdict->tolerated[0] != '\0')
-        conclude(result, TF_TOLERATED, "%s", verdict->tolerated);
+        tf_case_conclude(result, TF_TOLERATED, "%s", verdict->tolerated);
     else if (result->findings_count > 0 && note != NULL)
-        conclude(result, TF_TOLERATED, "%s: %s", note->check->name, note->message);
+        tf_case_conclude(result, TF_TOLERATED, "%s: %s", note->check->name, note->message);
     else
-        conclude(result, TF_PASS, "%s", "");
+        tf_case_conclude(result, TF_PASS, "%s", "");
 }
 
 void tf_case_verdict(struct tf_case_run *run)
 {
     struct verdict verdict = {
         .run = run, .result = run->result, .target = &run->running[tf_case_target(run->one)]};
+    struct tf_struck struck = tf_case_struck(run, true);
+    bool unfired = struck.rules > 0 && struck.fired == 0 && !run->one->allow_unfired;
     const struct tf_failure *broken = first_broken(run->result);
-    struct struck struck = struck_on(run, true);
+    if (broken == NULL && unfired)
+        broken = tf_case_cut_short(run);
     if (broken != NULL) {
-        conclude(run->result, TF_NOT_TESTED, "%s%s%s: expected %s, got: %s", broken->program,
-                 broken->program[0] != '\0' ? " " : "", broken->check, broken->expected, broken->got);
+        tf_case_conclude(run->result, TF_NOT_TESTED, "%s%s%s: expected %s, got: %s", broken->program,
+                         broken->program[0] != '\0' ? " " : "", broken->check, broken->expected, broken->got);
         forget_findings(run->result);
-    } else if (struck.rules > 0 && struck.fired == 0 && !run->one->allow_unfired) {
+    } else if (unfired) {
         forget_findings(run->result);
-        say_unfired(run->result, struck.unfired, struck.seen);
+        tf_case_say_unfired(run->result, struck.unfired, struck.seen);
     } else {
         tf_case_usual_facts(run);
         judge(&verdict);

@@ -32,10 +32,34 @@ int tf_case_target(const struct tf_case *one);
 /* May it end before the case does? */
 bool tf_outcome_may_end(const struct tf_expect *expect);
 
-/* ---- case_verdict.c ---- */
+/* ---- case_applies.c ---- */
 
 /* Does the case apply to the target at all? Otherwise the result says why not. */
 bool tf_case_applies(struct tf_case_run *run);
+
+static inline uint64_t tf_rule_fired(const struct tf_rule_seen *rule)
+{
+    return rule->fired + rule->begun;
+}
+
+struct tf_struck { /* what came of the faults on the target, or on the others */
+    size_t rules, fired;
+    const char *unfired; /* the first that did not strike; NULL: all did */
+    const struct tf_rule_seen *seen;
+};
+
+struct tf_struck tf_case_struck(const struct tf_case_run *run, bool target);
+/* Not applicable, for this rule of the target's did not strike. */
+void tf_case_say_unfired(struct tf_result *result, const char *text, const struct tf_rule_seen *rule);
+/* The failure for which the case was over before there was a client, though the target
+ * went on: nothing has asked it to make the calls that a rule is for. NULL: none. */
+const struct tf_failure *tf_case_cut_short(const struct tf_case_run *run);
+
+void tf_case_conclude(struct tf_result *result, enum tf_verdict verdict, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- case_verdict.c ---- */
+
 /* Turns what was found and what failed into the result's verdict. */
 void tf_case_verdict(struct tf_case_run *run);
 

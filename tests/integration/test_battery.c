@@ -333,6 +333,19 @@ static void what_does_not_apply_is_no_pass(void)
     CHECK_HAS(child->err, "no case was tried");
 }
 
+/* It starts without faults, and in a case never. */
+static void what_could_not_begin_is_not_tested(void)
+{
+    const char *script =
+        it_file("starts.sh", "case $TCPFAULT_TRACE in *without-faults*) exec \"$@\" ;; esac\n"
+                             "exec sleep 60\n");
+    struct it_child *child = CHECK_WITH("server", "--only", "econnaborted", "--send", "hello", "--timeout",
+                                        "2s", "--", "/bin/sh", script, FIXTURE("echo-good"), "-p", "{port}");
+    CHECK_INT(child->exit, 3);
+    CHECK_HAS(child->out, "not tested, server/accept/econnaborted: server ready: expected to listen, got: "
+                          "not until the deadline");
+}
+
 /* The end of its request is the client's half-close, which the tool does not know of. */
 static void what_was_not_answered_is_not_asked_again(void)
 {
@@ -393,5 +406,6 @@ IT_SUITE(battery, TEST(every_case_has_a_fixture), TEST(an_explained_case_is_a_sc
          TEST(a_bug_that_needs_no_fault_is_told_once),
          TEST(words_environment_and_configuration_hold_the_port), TEST(a_server_may_say_when_it_is_ready),
          TEST(a_peer_that_dies_of_a_fault_is_no_finding_in_the_server), TEST(what_does_not_apply_is_no_pass),
-         TEST(what_was_not_answered_is_not_asked_again), TEST(the_tools_own_peer_answers_a_whole_request),
-         TEST(good_fixtures_pass), TEST(each_bug_is_found_by_the_case_for_it))
+         TEST(what_could_not_begin_is_not_tested), TEST(what_was_not_answered_is_not_asked_again),
+         TEST(the_tools_own_peer_answers_a_whole_request), TEST(good_fixtures_pass),
+         TEST(each_bug_is_found_by_the_case_for_it))
