@@ -2,7 +2,7 @@
 # Runs `tcpfault check` on programs that everybody knows, and writes what came of it
 # into KNOWN.md beside this file. For root, or anybody.
 #
-#   BUILD=DIR tests/known/known.sh [NAME...]
+#   BUILD=DIR [JOBS=N] tests/known/known.sh [NAME...]
 #
 # programs.txt has the programs; with names, only these are run, and the page is made
 # of what the others came to before. reproduced.txt tells of each finding how it was
@@ -11,7 +11,6 @@
 cd "$(dirname "$0")/../.." || exit 2
 BUILD="${BUILD:-build}"
 export PATH="$PATH:/usr/sbin:/sbin"
-JOBS=${JOBS:-2}
 names=" $* "
 known=build/known # programs.txt names it
 
@@ -42,7 +41,7 @@ while read -r name arguments; do
     eval "set -- check ${arguments#check }"
     part=$2
     shift 2
-    timeout 300 "$BUILD/tcpfault" check "$part" -q -j "$JOBS" --format json -o "$known/$name.json" "$@" \
+    timeout 300 "$BUILD/tcpfault" check "$part" -q ${JOBS:+-j "$JOBS"} --format json -o "$known/$name.json" "$@" \
         </dev/null >"$known/$name.log" 2>&1
     echo "$name: status $?, $(($(date +%s) - started)) s"
 done <tests/known/programs.txt
