@@ -4,12 +4,14 @@
 #include "clock.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { PIECE = 65536, CONNECTIONS_MAX = 65536 };
+enum { PIECE = 65536, CONNECTIONS_MAX = 65536, BUSY_TIMES = 4 };
 
 struct clients {
     size_t count; /* of those that are connected */
@@ -38,6 +40,39 @@ static int too_late(const struct tf_peer *peer, uint64_t bytes, struct tf_error 
     return tf_error_set(error, "no answer for %.3g s", seconds);
 }
 
+/* Of the time since the machine started, how much some task had no CPU: "some
+ * avg10=... total=MICROSECONDS" (PSI, Documentation/accounting/psi.rst of the kernel). */
+static uint64_t cpu_pressure_ns(void)
+{
+    uint64_t total_us = 0;
+    FILE *file = fopen("/proc/pressure/cpu", "re");
+    if (file) {
+        if (fscanf(file, "some %*s %*s %*s total=%" SCNu64, &total_us) != 1)
+            total_us = 0;
+        fclose(file);
+    }
+    return total_us * 1000;
+}
+
+/* A server that has no CPU in the middle of its answer is not quiet. */
+static ssize_t receive_until_quiet(const struct tf_peer *peer, int fd, void *data, size_t size,
+                                   struct tf_error *error)
+{
+    uint64_t quiet_ns = peer->options.quiet_ns, wait_ns = quiet_ns;
+    uint64_t before_ns = cpu_pressure_ns(), most_ns = BUSY_TIMES * quiet_ns;
+
+    for (;;) {
+        ssize_t got = tf_peer_receive(peer, fd, data, size, wait_ns, error);
+        uint64_t now_ns = got == TF_PEER_LATE ? cpu_pressure_ns() : 0;
+        wait_ns = now_ns > before_ns ? now_ns - before_ns : 0;
+        wait_ns = wait_ns < most_ns ? wait_ns : most_ns;
+        if (wait_ns <= quiet_ns / 16)
+            return got;
+        most_ns -= wait_ns;
+        before_ns = now_ns;
+    }
+}
+
 static int read_answer(const struct tf_peer *peer, int fd, struct tf_error *error)
 {
     const struct tf_peer_options *options = &peer->options;
@@ -50,8 +85,8 @@ static int read_answer(const struct tf_peer *peer, int fd, struct tf_error *erro
     while (bytes < wanted) {
         size_t size = wanted - bytes < sizeof data ? (size_t)(wanted - bytes) : sizeof data;
         bool may_be_quiet = options->quiet_ns && bytes;
-        ssize_t got = tf_peer_receive(peer, fd, data, size,
-                                      may_be_quiet ? options->quiet_ns : options->timeout_ns, error);
+        ssize_t got = may_be_quiet ? receive_until_quiet(peer, fd, data, size, error)
+                                   : tf_peer_receive(peer, fd, data, size, options->timeout_ns, error);
         if (got == TF_PEER_LATE && may_be_quiet)
             return 0;
         if (got == TF_PEER_LATE)

@@ -2,6 +2,8 @@
 #include "peer.h"
 #include "suite.h"
 
+#include <signal.h>
+
 static int port; /* of the test's own listener */
 
 static int serves(int family)
@@ -296,6 +298,26 @@ static void an_answer_has_an_end_without_eof(void)
     finishes(child, 0, "x");
 }
 
+static void a_server_without_a_cpu_is_not_quiet(void)
+{
+    enum { BUSY = 16 };
+    struct it_child *busy[BUSY];
+    int fd;
+    if (access("/proc/pressure/cpu", R_OK) != 0)
+        return;
+    for (int i = 0; i < BUSY; i++)
+        busy[i] = it_start(&(struct it_command){.argv = ARGV("/bin/sh", "-c", "while :; do :; done")});
+    struct it_child *child = CONNECT(&fd, "--quiet-for", "600ms");
+    says(fd, "x");
+    CHECK(!ready(fd, POLLIN, 900));
+    says(fd, "y");
+    for (int i = 0; i < BUSY; i++)
+        kill(busy[i]->pid, SIGKILL);
+    finishes(child, 0, "xy");
+    for (int i = 0; i < BUSY; i++)
+        it_finish(busy[i]);
+}
+
 static void what_cannot_be_done_is_said(void)
 {
     int fd;
@@ -377,5 +399,6 @@ IT_SUITE(peer, TEST(a_client_sends_what_it_was_told_and_prints_the_answer),
          TEST(reset_arrives_behind_what_was_sent), TEST(who_leaves_is_gone_at_once),
          TEST(a_half_open_connection_stays_in_syn_recv), TEST(connections_are_all_there_before_one_is_closed),
          TEST(times_come_one_after_the_other), TEST(a_request_can_be_cut), TEST(a_greeting_is_waited_for),
-         TEST(an_answer_has_an_end_without_eof), TEST(what_cannot_be_done_is_said),
-         TEST(the_local_port_and_the_address_can_be_given), TEST(a_wrong_command_line_is_refused))
+         TEST(an_answer_has_an_end_without_eof), TEST(a_server_without_a_cpu_is_not_quiet),
+         TEST(what_cannot_be_done_is_said), TEST(the_local_port_and_the_address_can_be_given),
+         TEST(a_wrong_command_line_is_refused))
