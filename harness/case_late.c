@@ -228,12 +228,49 @@ static bool is_answered(struct tf_case_run *run, struct answer *answer)
     return tf_case_until(run, answered, &answer, tf_case_now() + ANSWERED_S * TF_SECOND_NS);
 }
 
+/* The connection at one end: a program may make it anew as soon as it is over. */
+struct end {
+    uint16_t port, peer;
+    bool there;
+    uint64_t cookie;
+};
+
+static bool note_end(const struct tf_net_socket *socket, void *data)
+{
+    struct end *end = data;
+    if (socket->local.port == end->port && socket->peer.port == end->peer) {
+        end->there = true;
+        end->cookie = socket->cookie;
+    }
+    return true;
+}
+
+static struct end end_of(const struct tf_case_run *run, const struct late *late)
+{
+    struct end end = {.port = ntohs(late->header.dest), .peer = ntohs(late->header.source)};
+    struct tf_error error;
+    tf_net_sockets(run->sandbox, end.port, note_end, &end, &error);
+    return end;
+}
+
+struct ending {
+    const struct late *late;
+    struct end before;
+};
+
+static bool has_ended(struct tf_case_run *run, const void *data)
+{
+    const struct ending *ending = data;
+    struct end now = end_of(run, ending->late);
+    return !now.there || now.cookie != ending->before.cookie;
+}
+
 /* With the sequence numbers that the end expects, which its answer has told (RFC 9293,
  * 3.10.7.4: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>). It was by chance that they fitted. */
 static int be_accepted(struct tf_case_run *run, struct late *late, const struct tcphdr *told, bool reset,
                        struct tf_error *error)
 {
-    struct tf_row row = {ntohs(late->header.dest), ntohs(late->header.source), ~0U};
+    const struct ending ending = {late, end_of(run, late)};
     uint64_t until_ns = tf_case_now() + ANSWERED_S * TF_SECOND_NS;
     late->header.seq = told->ack_seq;
     late->header.ack_seq = told->seq;
@@ -245,8 +282,9 @@ static int be_accepted(struct tf_case_run *run, struct late *late, const struct 
     if (emit(late, error) != 0)
         return -1;
     if (reset)
-        return tf_case_until(run, tf_row_gone, &row, until_ns) ? 0
-                                                               : tf_error_set(error, "the RST ended nothing");
+        return tf_case_until(run, has_ended, &ending, until_ns)
+                   ? 0
+                   : tf_error_set(error, "the RST ended nothing");
     struct answer answer = {.late = late, .advances = true};
     answer.beyond =
         ntohl(late->header.seq) + (uint32_t)data_bytes(&late->copy, &late->header) + late->header.fin;
