@@ -15,6 +15,7 @@ struct tf_phase {
     struct tf_case_battery battery;
     struct tf_jobs jobs;
     json_t *observed[TF_PHASE]; /* case_observe.c's, of each job; or NULL */
+    uint64_t answered;          /* bytes, to what a relay has recorded; 0: not known */
     void (*say)(const char *line);
 };
 

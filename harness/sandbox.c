@@ -203,7 +203,7 @@ int tf_sandbox_sockets(struct tf_sandbox *sandbox, int family, int *fds, size_t 
 
 int tf_sandbox_raw_socket(struct tf_sandbox *sandbox, int family, struct tf_error *error)
 {
-    int fd;
+    int fd = -1;
     if (sandbox->kind != TF_SANDBOX_PRIVATE)
         return tf_error_set(error, "a raw socket needs a private network");
     return make_sockets(sandbox, family, SOCK_RAW, &fd, 1, error) == 0 ? fd : -1;

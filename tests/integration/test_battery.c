@@ -400,6 +400,31 @@ static void an_explained_case_is_a_scenario(void)
     tf_batteries_fini(&all);
 }
 
+/* Whoever has heard it before says no, in one byte. */
+static void a_refusal_is_no_answer(void)
+{
+    const char *serves =
+        it_file("once.py", "import os, socket, sys\n"
+                           "listener = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+                           "while True:\n"
+                           "    client, _ = listener.accept()\n"
+                           "    said = client.recv(100)\n"
+                           "    try:\n"
+                           "        os.mkdir(os.path.join(sys.argv[2], said.decode().strip() or 'nothing'))\n"
+                           "        client.sendall(b'y' * 100)\n"
+                           "    except OSError:\n"
+                           "        client.sendall(b'n')\n"
+                           "    client.close()\n");
+    const char *peer =
+        it_file("peer.sh", it_text("%s peer connect \"$1\" --send $(cat /proc/sys/kernel/random/uuid)",
+                                   it_built("tcpfault")));
+    struct it_child *child = CHECK_WITH("server", "-v", "--only", "server/half-close/answer-is-whole",
+                                        "--peer", it_text("/bin/sh %s {port}", peer), "--",
+                                        "/usr/bin/python3", serves, "{port}", it_scratch());
+    CHECK_HAS(child->out, "not answered when it is sent again");
+    CHECK_INT(child->exit, 3);
+}
+
 IT_SUITE(battery, TEST(every_case_has_a_fixture), TEST(an_explained_case_is_a_scenario),
          TEST(run_says_that_a_battery_is_none_of_its), TEST(a_wrong_command_line_is_refused),
          TEST(what_does_not_work_without_faults_is_not_tried), TEST(a_port_in_the_command_is_seen),
@@ -407,5 +432,5 @@ IT_SUITE(battery, TEST(every_case_has_a_fixture), TEST(an_explained_case_is_a_sc
          TEST(words_environment_and_configuration_hold_the_port), TEST(a_server_may_say_when_it_is_ready),
          TEST(a_peer_that_dies_of_a_fault_is_no_finding_in_the_server), TEST(what_does_not_apply_is_no_pass),
          TEST(what_could_not_begin_is_not_tested), TEST(what_was_not_answered_is_not_asked_again),
-         TEST(the_tools_own_peer_answers_a_whole_request), TEST(good_fixtures_pass),
-         TEST(each_bug_is_found_by_the_case_for_it))
+         TEST(a_refusal_is_no_answer), TEST(the_tools_own_peer_answers_a_whole_request),
+         TEST(good_fixtures_pass), TEST(each_bug_is_found_by_the_case_for_it))
