@@ -235,7 +235,7 @@ struct tf_segment {
     _Alignas(64) _Atomic uint8_t quick[64];
     _Alignas(64) _Atomic uint32_t conns; /* connections so far */
     _Atomic uint32_t holds;              /* holds so far: 0, and no wait need look for them */
-    _Atomic uint64_t accepting;          /* the thread whose turn it is to accept: turn.h; 0: none */
+    _Atomic uint64_t accepting;          /* whose turn it is to accept: turn.c */
     struct tf_hands hands;
     struct tf_plan plan;
     struct tf_rule_state state[TF_RULES_MAX];

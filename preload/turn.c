@@ -3,12 +3,14 @@
 #include "clock.h"
 #include "segment.h"
 
-#define LOST_NS UINT64_C(100000000)
+#define LOST_NS UINT64_C(500000000)
+#define MOST_NS UINT64_C(5000000000)
+enum { TRIES = 1000 };
 
-static uint64_t own(void)
+/* The thread in the lower half, 0: none; and how many turns there have been. */
+static uint64_t next(uint64_t held, uint32_t thread)
 {
-    struct tf_thread thread = tf_thread();
-    return (uint64_t)thread.pid << 32 | thread.tid;
+    return ((held >> 32) + 1) << 32 | thread;
 }
 
 bool tf_turn_take(const struct tf_call *call)
@@ -16,21 +18,30 @@ bool tf_turn_take(const struct tf_call *call)
     if (!call->nonblocking || tf_call_info[call->id].class != TF_CLASS_ACCEPT)
         return false;
     _Atomic uint64_t *turn = &tf_self.segment->accepting;
-    const uint64_t self = own(), lost_ns = tf_now_ns() + LOST_NS;
-    for (uint64_t other = 0; !atomic_compare_exchange_strong(turn, &other, self); other = 0) {
-        if (other == self)
+    const uint32_t self = tf_thread().tid;
+    uint64_t now_ns = tf_now_ns(), most_ns = now_ns + MOST_NS, lost_ns = 0, seen = 0;
+    for (unsigned tries = 0; now_ns < most_ns; tries++, now_ns = tf_now_ns()) {
+        uint64_t held = atomic_load(turn);
+        if ((uint32_t)held == self)
             return false;
-        if (tf_now_ns() > lost_ns) {
-            atomic_store(turn, self);
-            return true;
+        if (tries == 0 || held != seen) {
+            seen = held;
+            tries = 1;
+            lost_ns = now_ns + LOST_NS;
         }
+        /* By the clock alone whoever had no CPU would find that the other has lost it. */
+        bool lost = tries > TRIES && now_ns > lost_ns;
+        if (((uint32_t)held == 0 || lost) && atomic_compare_exchange_strong(turn, &held, next(held, self)))
+            return true;
         tf_sys(SYS_sched_yield);
     }
-    return true;
+    return false;
 }
 
 void tf_turn_leave(void)
 {
-    uint64_t self = own();
-    atomic_compare_exchange_strong(&tf_self.segment->accepting, &self, 0);
+    _Atomic uint64_t *turn = &tf_self.segment->accepting;
+    uint64_t held = atomic_load(turn);
+    if ((uint32_t)held == tf_thread().tid)
+        atomic_compare_exchange_strong(turn, &held, held >> 32 << 32);
 }

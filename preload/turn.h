@@ -3,9 +3,9 @@
  * them, or miss the one that it was for: so what does not block is decided on and made
  * by one after the other.
  *
- * Waits for a tenth of a second at most: then whoever has the turn is gone, or was
- * stopped, and loses it. Takes no lock that a signal handler or a fork's child could
- * hang on.
+ * Whoever has the turn for half a second is gone, or was stopped, and loses it; who
+ * does not get it for five goes without. So no signal handler and no fork's child can
+ * hang on it.
  */
 #ifndef TF_TURN_H
 #define TF_TURN_H
