@@ -324,16 +324,13 @@ static int of_the_client(struct tf_phase *phase, struct tf_error *error)
         return ended;
     take_request(phase);
     bool read_end = json_is_true(json_object_get(phase->observed[0], "read_end"));
-    baseline->ends_with_file = read_end && !says_its_length(check->known.reply);
-    if (!check->bound.own_peer)
-        return 0;
-    if (check->known.reply == NULL) {
+    if (check->bound.own_peer && check->known.reply == NULL) {
         ended = record(phase, check->reply, sizeof(check->reply), baseline->no_reply,
                        sizeof(baseline->no_reply), error);
         check->known.reply = check->reply[0] != '\0' ? check->reply : NULL;
-        baseline->ends_with_file = read_end && !says_its_length(check->known.reply);
     }
-    if (ended != 0 || check->known.reply == NULL)
+    baseline->ends_with_file = read_end && !says_its_length(check->known.reply);
+    if (ended != 0 || !check->bound.own_peer || check->known.reply == NULL)
         return ended;
     ended = tf_phase_run(phase, "first tool", NULL, error);
     if (ended != 0)

@@ -98,22 +98,13 @@ static void drain(struct tf_case_run *run)
     }
 }
 
-/* How long this process, and those of the programs that still run, could have run and
- * had no CPU (proc(5), /proc/PID/schedstat). */
+/* How long this process, and those of the programs that still run, had no CPU. */
 static uint64_t starved(const struct tf_case_run *run)
 {
-    uint64_t sum = 0, waited = 0;
-    char text[128];
-    if (tf_proc_read(text, sizeof(text), "/proc/self/schedstat") > 0 &&
-        sscanf(text, "%*u %" SCNu64, &waited) == 1)
-        sum = waited;
-    for (uint32_t i = 0; i < run->one->actors; i++) {
-        const struct tf_running *running = &run->running[i];
-        if (running->program != NULL && tf_running_alive(running) &&
-            tf_proc_read(text, sizeof(text), "/proc/%d/schedstat", tf_program_pid(running->program)) > 0 &&
-            sscanf(text, "%*u %" SCNu64, &waited) == 1)
-            sum += waited;
-    }
+    uint64_t sum = tf_proc_queued_ns(getpid());
+    for (uint32_t i = 0; i < run->one->actors; i++)
+        if (run->running[i].program != NULL && tf_running_alive(&run->running[i]))
+            sum += tf_proc_queued_ns(tf_program_pid(run->running[i].program));
     return sum;
 }
 

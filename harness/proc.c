@@ -128,6 +128,21 @@ uint32_t tf_proc_inner(const struct tf_proc *proc, pid_t host, pid_t thread)
     return inner_of(directory, name, &parent);
 }
 
+/* "Scheduler Statistics" of the kernel's documents: what it had of the CPUs, and how long
+ * it has waited for one. */
+static bool scheduled(pid_t host, pid_t thread, unsigned long long *used, unsigned long long *queued)
+{
+    char text[128];
+    return tf_proc_read(text, sizeof text, "/proc/%d/task/%d/schedstat", host, thread) > 0 &&
+           sscanf(text, "%llu %llu", used, queued) == 2;
+}
+
+uint64_t tf_proc_queued_ns(pid_t pid)
+{
+    unsigned long long used, queued;
+    return scheduled(pid, pid, &used, &queued) ? queued : 0;
+}
+
 bool tf_proc_cpu(struct tf_proc *proc, uint32_t pid, uint32_t tid, struct tf_cpu *cpu)
 {
     char text[512];
@@ -138,9 +153,7 @@ bool tf_proc_cpu(struct tf_proc *proc, uint32_t pid, uint32_t tid, struct tf_cpu
         return false;
     clock_gettime(CLOCK_MONOTONIC, &now);
     *cpu = (struct tf_cpu){.at_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec};
-    /* "Scheduler Statistics" of the kernel's documents. */
-    if (tf_proc_read(text, sizeof text, "/proc/%d/task/%d/schedstat", host, thread) > 0 &&
-        sscanf(text, "%llu %llu", &used, &queued) == 2 && used) {
+    if (scheduled(host, thread, &used, &queued) && used) {
         cpu->used_ns = used;
         cpu->busy_ns = used + queued;
         return true;

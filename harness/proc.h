@@ -31,6 +31,9 @@ struct tf_cpu {
     uint64_t busy_ns; /* used, or spent waiting for a CPU; 0: the kernel does not tell */
 };
 
+/* How long the main thread could have run and had no CPU; 0: not known. As the host
+ * numbers it. */
+uint64_t tf_proc_queued_ns(pid_t pid);
 /* False: not known. */
 bool tf_proc_cpu(struct tf_proc *proc, uint32_t pid, uint32_t tid, struct tf_cpu *cpu);
 /* Is there such a process, not dead and waiting to be buried? */
